@@ -1,0 +1,55 @@
+//! The vocabulary of the engine, and nothing else.
+//!
+//! This crate owns the types that every other room speaks: prices, sizes and dollars as integers, the tick grid,
+//! identifiers, market cards, time, decoded market data, orders, and the engine's inputs and outputs. It never *does*
+//! anything: no I/O, no clock, no randomness, no decision.
+//!
+//! # Units
+//!
+//! | type | unit | range |
+//! |---|---|---|
+//! | [`Price`] | 0.0001 dollars per share | 0 ..= 10 000 |
+//! | [`Shares`] | millionths of a share | `i64` |
+//! | [`Usdc`] | millionths of a dollar | `i64` |
+//! | [`Time`] | nanoseconds, monotonic and wall | `u64` |
+//!
+//! Types that carry money print as decimals and serialise as decimal strings in human-readable formats, as integers in
+//! binary ones. Floats do not appear here: a signal becomes a price through [`Tick::floor`] or [`Tick::ceil`] and a size through
+//! [`Shares::floor_lots`], each of which rounds against ourselves.
+
+mod amount;
+mod card;
+mod decimal;
+mod fee;
+mod id;
+mod input;
+mod market;
+mod order;
+mod output;
+mod price;
+mod side;
+mod tick;
+mod time;
+
+pub use amount::{Shares, Usdc};
+pub use card::MarketCard;
+pub use decimal::{DecimalError, parse_fixed, write_fixed};
+pub use fee::{FEE_QUANTUM_MICRO, FeeError, FeeSchedule};
+pub use id::{
+    Address, AssetId, ConditionId, IdError, InstanceId, IntentId, MarketId, OrderId, RunId, TokenId, TradeId,
+};
+pub use input::{
+    AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, CancelOutcome, CanceledOrders, Command, GatewayInput,
+    GatewayOutcome, Input, Link, LinkState, MakerLeg, MarketSource, PlaceOutcome, RefusalCode, Setup, TradeStatus,
+    UnknownCause, VenueOrderStatus,
+};
+pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
+pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
+pub use output::{
+    Action, BookHealth, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Mode, Output, OutputBody, Reason, Reasons,
+    Route, Scope,
+};
+pub use price::Price;
+pub use side::{Outcome, Side};
+pub use tick::Tick;
+pub use time::{Millis, Time};

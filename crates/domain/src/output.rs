@@ -1,0 +1,406 @@
+//! Everything that the engine can want or say.
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AssetId, InstanceId, IntentId, MarketId, OrderId, OrderState, Outcome, PlaceOrder, Price, Shares, Side, TradeId,
+    TradeStatus, Usdc,
+};
+
+/// One thing that came out of the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its number within the run, from 1; an action's result names it.
+    pub seq: u64,
+    /// What it is.
+    pub body: OutputBody,
+}
+
+/// An action to carry out, or an event to know of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OutputBody {
+    /// Something to do.
+    Action(Action),
+    /// Something that happened, and why.
+    Event(Event),
+}
+
+/// Something for an edge to do. Each has exactly one result, a [`crate::GatewayInput`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Action {
+    /// Sign and send an order.
+    Place(Box<PlaceOrder>),
+    /// Cancel one order.
+    Cancel {
+        /// The order.
+        order: OrderId,
+        /// Its token.
+        asset: AssetId,
+    },
+    /// Cancel every order of a market. Jumps the queue and removes queued placements of the market.
+    CancelMarket {
+        /// The market.
+        market: MarketId,
+    },
+    /// Cancel every order of the key. Jumps the queue, removes every queued placement, ignores throttles.
+    CancelAll,
+    /// Ask how one order stands.
+    Query {
+        /// The order.
+        order: OrderId,
+    },
+    /// Tell the venue that we live.
+    Heartbeat,
+    /// Receive these markets.
+    Subscribe {
+        /// The markets.
+        markets: Vec<MarketId>,
+    },
+    /// Read something whole.
+    Fetch(FetchWhat),
+}
+
+/// What to read by REST.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FetchWhat {
+    /// The book of one token; it comes back as [`crate::Input::Market`].
+    Book(AssetId),
+    /// Open orders, trades since a time, balances.
+    Account {
+        /// Trades matched at or after this many seconds since the Unix epoch.
+        trades_since_s: u64,
+    },
+}
+
+/// How a strategy wants to be in a market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mode {
+    /// No order.
+    #[default]
+    Stop,
+    /// Both sides, full size.
+    Normal,
+    /// Both sides, smaller and wider.
+    Caution,
+    /// Only buying YES exposure.
+    OneSidedBuy,
+    /// Only selling YES exposure.
+    OneSidedSell,
+}
+
+/// How a desired quote becomes an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// By the cheaper of the two equivalent ways: selling what is held of the complement first, then buying (systems 4.1).
+    Materialise,
+    /// Exactly this token and side.
+    Exact,
+}
+
+/// A quote that a strategy wants to have resting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredQuote {
+    /// The outcome that the price speaks of.
+    pub outcome: Outcome,
+    /// The side.
+    pub side: Side,
+    /// The limit price, on the market's grid.
+    pub price: Price,
+    /// The size.
+    pub size: Shares,
+    /// How it becomes an order.
+    pub route: Route,
+}
+
+/// Why a decision is as it is. Also for *not* quoting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Nothing unusual.
+    Quoting,
+    /// No book, or a side of it is empty.
+    NoBook,
+    /// The book is not to be trusted.
+    BookNotTrusted,
+    /// The book is older than the strategy's limit.
+    StaleBook,
+    /// The spread is wider than the strategy's limit.
+    WideSpread,
+    /// The market's card lacks something that quoting needs.
+    CardIncomplete,
+    /// The market ends too soon.
+    NearExpiry,
+    /// The mid is outside the strategy's zone.
+    OutsideZone,
+    /// The quote is skewed because of inventory.
+    InventorySkew,
+    /// Inventory is at its limit: only the reducing side.
+    InventoryLimit,
+    /// The recent flow was one-sided.
+    ToxicFlow,
+    /// The size would be below the market's minimum.
+    BelowMinSize,
+    /// There is no order price left on the grid.
+    NoPrice,
+    /// Re-entering after doubt.
+    Caution,
+}
+
+/// The reasons of one decision.
+pub type Reasons = ArrayVec<Reason, 8>;
+
+/// Why an order was not built. Every limit has its own code; the documentation's page is made from this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denial {
+    /// The engine is stopped, by a person or by doubt.
+    Halted,
+    /// The market is halted.
+    MarketHalted,
+    /// The order is larger than the limit of one order.
+    OrderSize,
+    /// The order's worst cost is above the limit of one order.
+    OrderNotional,
+    /// The position in the outcome would exceed its limit.
+    Position,
+    /// The net position of the market would exceed its limit.
+    NetPosition,
+    /// Both outcomes together would exceed the gross limit.
+    GrossPosition,
+    /// The worst loss of the market would exceed its limit.
+    MarketExposure,
+    /// The worst loss of all markets together would exceed its limit.
+    TotalExposure,
+    /// The day's loss reached its limit.
+    DailyLoss,
+    /// More open orders than allowed.
+    OpenOrders,
+    /// Not enough free collateral.
+    Collateral,
+    /// Not enough settled, unreserved tokens.
+    Tokens,
+    /// The price is not on the market's grid.
+    OffGrid,
+    /// Smaller than the market's minimum.
+    MinSize,
+    /// It would meet an own order.
+    SelfTrade,
+    /// The market's card lacks what an order needs.
+    CardIncomplete,
+}
+
+/// How far a market's book can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookHealth {
+    /// No snapshot yet.
+    #[default]
+    Empty,
+    /// Proven by the venue's hash.
+    Verified,
+    /// Nothing speaks against it, but the card lacks what the hash needs.
+    Unverifiable,
+    /// One check failed: compared by REST, still quoted.
+    Suspect,
+    /// Wrong: quotes are pulled until a fresh snapshot is there.
+    Dirty,
+}
+
+/// What doubt covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One market.
+    Market(MarketId),
+    /// Everything under the key.
+    Wallet,
+}
+
+/// Why there is doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DoubtCause {
+    /// The run has just begun.
+    Start,
+    /// A person said stop.
+    Operator,
+    /// The process ends.
+    Shutdown,
+    /// A market connection is down or silent.
+    MarketLink,
+    /// The user channel is down or silent.
+    UserLink,
+    /// A book is dirty.
+    DirtyBook,
+    /// A book is older than the limit.
+    StaleBook,
+    /// An order's fate has been unknown for too long.
+    UnknownOrder,
+    /// The venue does not hear our heartbeat.
+    Heartbeat,
+    /// The venue is in a mode that does not take our orders.
+    VenueMode,
+    /// The daily loss limit is reached.
+    DailyLoss,
+    /// Own state and the venue's do not agree.
+    Mismatch,
+}
+
+/// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
+/// made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A strategy decided something new.
+    Decision {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The decision's number.
+        intent: IntentId,
+        /// How it wants to be.
+        mode: Mode,
+        /// What it wants to have resting; complete.
+        quotes: Vec<DesiredQuote>,
+        /// Why.
+        reasons: Reasons,
+    },
+    /// An order went from one state to another.
+    Order {
+        /// The order.
+        order: OrderId,
+        /// From here.
+        from: OrderState,
+        /// To here.
+        to: OrderState,
+        /// How much of it has been filled so far.
+        filled: Shares,
+    },
+    /// An order could not go where an input wanted it: reported, not followed.
+    IllegalTransition {
+        /// The order.
+        order: OrderId,
+        /// It stands here.
+        from: OrderState,
+        /// It was to go there.
+        to: OrderState,
+    },
+    /// A part of an own order was filled.
+    Fill {
+        /// The match.
+        trade: TradeId,
+        /// The order.
+        order: OrderId,
+        /// The instance that owns it; `None` for an order that this run does not know.
+        instance: Option<InstanceId>,
+        /// The token.
+        asset: AssetId,
+        /// The side.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The size.
+        size: Shares,
+        /// The fee.
+        fee: Usdc,
+        /// Whether we took.
+        taker: bool,
+    },
+    /// A fill's settlement moved on. `FAILED` undoes it.
+    Settlement {
+        /// The match.
+        trade: TradeId,
+        /// The order.
+        order: OrderId,
+        /// How far it is.
+        status: TradeStatus,
+    },
+    /// A sub-account after a change: the ledger's identity can be checked at each of these.
+    Ledger {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// Net cash since the start.
+        cash: Usdc,
+        /// Realised profit since the start, fees in.
+        realized: Usdc,
+        /// What the shares held have cost.
+        cost_basis: Usdc,
+        /// Shares matched, by outcome.
+        matched: [Shares; 2],
+        /// Shares settled, by outcome.
+        settled: [Shares; 2],
+    },
+    /// An order was not built.
+    Denied {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The limit.
+        denial: Denial,
+    },
+    /// A quote was not turned into an order, or not wholly: what is left is smaller than the market's minimum.
+    Residual {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The quote's side in YES terms.
+        side: Side,
+        /// What is left.
+        size: Shares,
+    },
+    /// A book's health changed.
+    Book {
+        /// The token.
+        asset: AssetId,
+        /// Its health now.
+        health: BookHealth,
+    },
+    /// Doubt began: quoting stops in its scope and everything is cancelled there.
+    DoubtBegan {
+        /// What it covers.
+        scope: Scope,
+        /// Why.
+        cause: DoubtCause,
+    },
+    /// The venue showed that nothing of ours rests in the scope any more.
+    DoubtCleared {
+        /// What it covers.
+        scope: Scope,
+    },
+    /// Doubt ended: quoting may begin again, in caution first.
+    DoubtEnded {
+        /// What it covered.
+        scope: Scope,
+    },
+    /// The venue's account and ours differ; ours was put right by the venue's facts.
+    Difference {
+        /// What differs.
+        what: String,
+    },
+    /// A frame could not be understood, in whole or in part. Its bytes are in the journal under the input before this event.
+    Undecodable {
+        /// How many elements of it were not understood.
+        elements: u32,
+        /// The first fault.
+        why: String,
+    },
+    /// The venue refused an order.
+    Refused {
+        /// The order.
+        order: OrderId,
+        /// Why, in its words.
+        text: String,
+    },
+    /// Something a person should look at.
+    Alert {
+        /// What.
+        text: String,
+    },
+}
