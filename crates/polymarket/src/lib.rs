@@ -10,7 +10,9 @@
 //! 1. [`AssetTable`] learns the tokens of every market that we follow.
 //! 2. [`codec`] turns a frame into numbers of the domain, and reports what it did not understand.
 
+pub mod amounts;
 pub mod codec;
+pub mod wire;
 
 mod assets;
 
