@@ -9,9 +9,12 @@
 //!
 //! 1. [`AssetTable`] learns the tokens of every market that we follow.
 //! 2. [`codec`] turns a frame into numbers of the domain, and reports what it did not understand.
+//!
+//! The connections that frames and orders travel on are governed by the machines of [`session`].
 
 pub mod amounts;
 pub mod codec;
+pub mod session;
 pub mod wire;
 
 mod assets;
