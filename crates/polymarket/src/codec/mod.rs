@@ -6,6 +6,11 @@
 
 use thiserror::Error;
 
+pub mod market;
+
+mod number;
+mod scan;
+
 /// What became of one frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecodeReport {
@@ -32,6 +37,18 @@ impl DecodeReport {
     pub fn fail(&mut self, fault: Fault) {
         self.undecodable = self.undecodable.saturating_add(1);
         self.first_fault.get_or_insert(fault);
+    }
+
+    /// Adds what another report of the same frame counted.
+    pub(crate) fn absorb(&mut self, other: &DecodeReport) {
+        self.elements += other.elements;
+        self.listings += other.listings;
+        self.unknown_events += other.unknown_events;
+        self.unknown_fields += other.unknown_fields;
+        self.unknown_assets += other.unknown_assets;
+        self.undecodable = self.undecodable.saturating_add(other.undecodable);
+        self.first_fault = self.first_fault.or(other.first_fault);
+        self.first_unknown = self.first_unknown.or(other.first_unknown);
     }
 }
 
