@@ -13,7 +13,9 @@
 //! The connections that frames and orders travel on are governed by the machines of [`session`].
 
 pub mod amounts;
+pub mod auth;
 pub mod codec;
+pub mod order;
 pub mod session;
 pub mod wire;
 
