@@ -15,6 +15,7 @@
 pub mod amounts;
 pub mod auth;
 pub mod codec;
+pub mod error;
 pub mod order;
 pub mod session;
 pub mod wire;
