@@ -46,6 +46,15 @@ impl MarketId {
         AssetId(self.0 * 2 + outcome.index() as u32)
     }
 
+    /// How many markets one market-channel connection carries: a hundred, which are two hundred tokens.
+    pub const PER_SHARD: u32 = 100;
+
+    /// The market-channel connection that carries the market.
+    #[must_use]
+    pub const fn shard(self) -> u16 {
+        (self.0 / MarketId::PER_SHARD) as u16
+    }
+
     /// The market's place in a dense table.
     #[must_use]
     pub const fn index(self) -> usize {

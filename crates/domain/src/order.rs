@@ -150,3 +150,11 @@ impl OrderState {
         matches!(self, OrderState::Filled | OrderState::Canceled | OrderState::Rejected)
     }
 }
+
+impl PlaceOrder {
+    /// Whether it buys or sells its token.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.fields.side
+    }
+}
