@@ -1,0 +1,446 @@
+//! Every match counts once, and is undone when its settlement fails.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use oddsmith_domain::{
+    AccountTrade, AssetId, FeeSchedule, InstanceId, OrderId, Price, Shares, Side, TradeId, TradeStatus, Usdc,
+};
+
+use crate::ledger::{Ledger, Movement};
+
+/// How many finally settled fills are remembered, so that a late report of one is not counted again.
+const REMEMBERED: usize = 200_000;
+
+/// What makes a fill unique: the venue's match, and our order's part in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FillKey {
+    /// The match.
+    pub trade: TradeId,
+    /// Our order.
+    pub order: OrderId,
+}
+
+/// Our part in a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnLeg {
+    /// Our order.
+    pub order: OrderId,
+    /// Its token, when it is one of ours.
+    pub asset: Option<AssetId>,
+    /// Its side.
+    pub side: Side,
+    /// The price, rounded to the price unit when several makers filled a taker.
+    pub price: Price,
+    /// The size.
+    pub size: Shares,
+    /// What the shares cost or brought, exactly, rounded against us to the millionth.
+    pub notional: Usdc,
+    /// The fee, by the market's schedule.
+    pub fee: Usdc,
+    /// Whether we took.
+    pub taker: bool,
+}
+
+/// Finds our parts in a match. `fee` gives the schedule of a token's market; without one a taker's fee is counted as nothing, which
+/// the caller prevents by not taking in such a market.
+#[must_use]
+pub fn own_legs(
+    trade: &AccountTrade,
+    is_ours: impl Fn(&OrderId) -> bool,
+    fee: impl Fn(AssetId) -> Option<FeeSchedule>,
+) -> Vec<OwnLeg> {
+    let mut legs: Vec<OwnLeg> = trade
+        .legs
+        .iter()
+        .filter(|leg| is_ours(&leg.order))
+        .map(|leg| OwnLeg {
+            order: leg.order,
+            asset: leg.asset,
+            side: leg.side,
+            price: leg.price,
+            size: leg.size,
+            notional: notional(leg.side, leg.size, leg.price),
+            fee: Usdc::ZERO,
+            taker: false,
+        })
+        .collect();
+    if is_ours(&trade.taker_order) {
+        legs.push(taker_leg(trade, trade.asset.and_then(fee).unwrap_or(FeeSchedule::FREE)));
+    }
+    legs
+}
+
+/// The taker's part: made of the makers' prices when their legs account for the whole size, of the stated price otherwise.
+fn taker_leg(trade: &AccountTrade, schedule: FeeSchedule) -> OwnLeg {
+    let matched: Shares = trade.legs.iter().map(|leg| leg.size).sum();
+    let parts: Vec<(Shares, Price)> = if matched == trade.size && !trade.legs.is_empty() {
+        // A maker of the other token was matched by a mint or a merge: his price is the complement of the taker's.
+        let price = |leg: &oddsmith_domain::MakerLeg| {
+            if leg.asset == trade.asset { leg.price } else { leg.price.complement() }
+        };
+        trade.legs.iter().map(|leg| (leg.size, price(leg))).collect()
+    } else {
+        vec![(trade.size, trade.price)]
+    };
+    OwnLeg {
+        order: trade.taker_order,
+        asset: trade.asset,
+        side: trade.side,
+        price: trade.price,
+        size: trade.size,
+        notional: parts.iter().map(|&(size, price)| notional(trade.side, size, price)).sum(),
+        fee: parts.iter().map(|&(size, price)| schedule.taker_fee(size, price)).sum(),
+        taker: true,
+    }
+}
+
+fn notional(side: Side, size: Shares, price: Price) -> Usdc {
+    match side {
+        Side::Buy => size.cost_ceil(price),
+        Side::Sell => size.cost_floor(price),
+    }
+}
+
+/// A fill that has been booked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Booked {
+    /// Whose it is.
+    pub owner: InstanceId,
+    /// The token.
+    pub asset: AssetId,
+    /// The side.
+    pub side: Side,
+    /// The size.
+    pub size: Shares,
+    /// How far its settlement has come.
+    pub status: TradeStatus,
+    movement: Movement,
+}
+
+/// What a report of a match led to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Applied {
+    /// A fill that was not known before, booked now.
+    New,
+    /// A known fill whose settlement moved on.
+    Settled(TradeStatus),
+    /// Nothing new.
+    Known,
+}
+
+/// How many shares of a token an instance holds, by how far their settlement has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Holding {
+    settled: Shares,
+    arriving: Shares,
+    leaving: Shares,
+}
+
+/// All fills of the run.
+#[derive(Clone, Debug, Default)]
+pub struct Fills {
+    booked: BTreeMap<FillKey, Option<Booked>>,
+    /// Keys whose settlement is final, oldest first.
+    finished: VecDeque<FillKey>,
+    holdings: BTreeMap<(AssetId, InstanceId), Holding>,
+    /// Proceeds of sales that are not settled: not spendable yet.
+    unsettled_proceeds: Usdc,
+    unsettled: u32,
+}
+
+impl Fills {
+    /// Books a report of a match that our order took part in. The report may be the first or the fifth, early or late.
+    pub fn apply(
+        &mut self,
+        ledger: &mut Ledger,
+        trade: TradeId,
+        status: TradeStatus,
+        leg: &OwnLeg,
+        (owner, asset): (InstanceId, AssetId),
+    ) -> Applied {
+        let key = FillKey { trade, order: leg.order };
+        match self.booked.get(&key).copied() {
+            Some(Some(booked)) => self.settle(ledger, key, booked, status),
+            Some(None) => Applied::Known,
+            None if status == TradeStatus::Failed => {
+                // It failed before we heard of it: nothing to book, and nothing to book later.
+                self.booked.insert(key, None);
+                self.finish(key);
+                Applied::Settled(TradeStatus::Failed)
+            }
+            None => self.book(ledger, key, status, leg, (owner, asset)),
+        }
+    }
+
+    fn book(
+        &mut self,
+        ledger: &mut Ledger,
+        key: FillKey,
+        status: TradeStatus,
+        leg: &OwnLeg,
+        (owner, asset): (InstanceId, AssetId),
+    ) -> Applied {
+        let place = (owner, asset.market());
+        let Ok(movement) = ledger.fill(place, (asset.outcome(), leg.side), leg.size, leg.notional, leg.fee) else {
+            return Applied::Known;
+        };
+        let booked = Booked { owner, asset, side: leg.side, size: leg.size, status: TradeStatus::Matched, movement };
+        let holding = self.holdings.entry((asset, owner)).or_default();
+        match leg.side {
+            Side::Buy => holding.arriving += leg.size,
+            Side::Sell => {
+                holding.leaving += leg.size;
+                self.unsettled_proceeds += movement.cash;
+            }
+        }
+        self.unsettled += 1;
+        self.booked.insert(key, Some(booked));
+        if status != TradeStatus::Matched {
+            self.settle(ledger, key, booked, status);
+        }
+        Applied::New
+    }
+
+    fn settle(&mut self, ledger: &mut Ledger, key: FillKey, mut booked: Booked, status: TradeStatus) -> Applied {
+        if !moves_on(booked.status, status) {
+            return Applied::Known;
+        }
+        let (was, is) = (is_settled(booked.status), is_settled(status));
+        let holding = self.holdings.entry((booked.asset, booked.owner)).or_default();
+        let moved = match (was, is) {
+            (false, true) => booked.size,
+            (true, false) => -booked.size,
+            _ => Shares::ZERO,
+        };
+        match booked.side {
+            Side::Buy => {
+                holding.settled += moved;
+                holding.arriving -= moved;
+            }
+            Side::Sell => {
+                holding.settled -= moved;
+                holding.leaving -= moved;
+                if !moved.is_zero() {
+                    let sign = if is { -booked.movement.cash } else { booked.movement.cash };
+                    self.unsettled_proceeds += sign;
+                }
+            }
+        }
+        if was != is {
+            self.unsettled = if is { self.unsettled.saturating_sub(1) } else { self.unsettled + 1 };
+        }
+        booked.status = status;
+        if status == TradeStatus::Failed {
+            match booked.side {
+                Side::Buy => holding.arriving -= booked.size,
+                Side::Sell => {
+                    holding.leaving -= booked.size;
+                    self.unsettled_proceeds -= booked.movement.cash;
+                }
+            }
+            self.unsettled = self.unsettled.saturating_sub(1);
+            ledger.undo((booked.owner, booked.asset.market()), &booked.movement);
+        }
+        self.booked.insert(key, Some(booked));
+        if matches!(status, TradeStatus::Confirmed | TradeStatus::Failed) {
+            self.finish(key);
+        }
+        Applied::Settled(status)
+    }
+
+    fn finish(&mut self, key: FillKey) {
+        self.finished.push_back(key);
+        if self.finished.len() > REMEMBERED
+            && let Some(oldest) = self.finished.pop_front()
+        {
+            self.booked.remove(&oldest);
+        }
+    }
+
+    /// Whether this part of a match was booked, be it undone since.
+    #[must_use]
+    pub fn is_booked(&self, trade: TradeId, order: OrderId) -> bool {
+        matches!(self.booked.get(&FillKey { trade, order }), Some(Some(_)))
+    }
+
+    /// Shares that are on the chain.
+    #[must_use]
+    pub fn settled(&self, owner: InstanceId, asset: AssetId) -> Shares {
+        self.holding(owner, asset).settled
+    }
+
+    /// Shares by every match so far.
+    #[must_use]
+    pub fn matched(&self, owner: InstanceId, asset: AssetId) -> Shares {
+        let h = self.holding(owner, asset);
+        h.settled + h.arriving - h.leaving
+    }
+
+    /// Settled shares that are not on their way out. What working sells have promised is still in it.
+    #[must_use]
+    pub fn available(&self, owner: InstanceId, asset: AssetId) -> Shares {
+        let h = self.holding(owner, asset);
+        (h.settled - h.leaving).max(Shares::ZERO)
+    }
+
+    /// Proceeds of sales whose settlement is still open.
+    #[must_use]
+    pub const fn unsettled_proceeds(&self) -> Usdc {
+        self.unsettled_proceeds
+    }
+
+    /// How many fills wait for their settlement.
+    #[must_use]
+    pub const fn unsettled(&self) -> u32 {
+        self.unsettled
+    }
+
+    fn holding(&self, owner: InstanceId, asset: AssetId) -> Holding {
+        self.holdings.get(&(asset, owner)).copied().unwrap_or_default()
+    }
+}
+
+const fn is_settled(status: TradeStatus) -> bool {
+    matches!(status, TradeStatus::Mined | TradeStatus::Confirmed)
+}
+
+/// Whether a report is news. Reports can come late, twice and out of order; `CONFIRMED` and `FAILED` are the last word.
+const fn moves_on(from: TradeStatus, to: TradeStatus) -> bool {
+    use TradeStatus::{Confirmed, Failed, Matched, Mined, Retrying};
+    match from {
+        Matched => matches!(to, Mined | Confirmed | Retrying | Failed),
+        Retrying => matches!(to, Mined | Confirmed | Failed),
+        Mined => matches!(to, Confirmed | Retrying | Failed),
+        Confirmed | Failed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::{MakerLeg, MarketId, Outcome};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OWNER: InstanceId = InstanceId(3);
+
+    fn yes() -> AssetId {
+        MarketId(0).asset(Outcome::Yes)
+    }
+
+    fn trade(text: &str) -> TradeId {
+        TradeId::parse(text).expect("short")
+    }
+
+    fn leg(order: u8, side: Side, whole: i64) -> OwnLeg {
+        let (price, size) = (Price::from_units(4_000).expect("in range"), Shares::from_whole(whole));
+        OwnLeg {
+            order: OrderId([order; 32]),
+            asset: Some(yes()),
+            side,
+            price,
+            size,
+            notional: notional(side, size, price),
+            fee: Usdc::ZERO,
+            taker: false,
+        }
+    }
+
+    #[test]
+    fn a_mint_is_our_own_token_at_our_own_price() {
+        // Protocol 9.1: the taker buys 10 YES at 0.58 against our resting bid for 10 NO at 0.42.
+        let no = MarketId(0).asset(Outcome::No);
+        let price = |t: &str| t.parse().expect("price");
+        let report = AccountTrade {
+            id: trade("t-1"),
+            status: TradeStatus::Matched,
+            taker_order: OrderId([9; 32]),
+            asset: Some(yes()),
+            side: Side::Buy,
+            size: Shares::from_whole(10),
+            price: price("0.58"),
+            we_take: false,
+            legs: vec![MakerLeg {
+                order: OrderId([1; 32]),
+                asset: Some(no),
+                side: Side::Buy,
+                price: price("0.42"),
+                size: Shares::from_whole(10),
+            }],
+            match_time_s: 0,
+        };
+        let fee = FeeSchedule::new(70_000, 1, true).expect("a schedule");
+        let ours = own_legs(&report, |id| id.0[0] == 1, |_| Some(fee));
+        assert_eq!(ours.len(), 1);
+        assert_eq!(
+            (ours[0].asset, ours[0].notional, ours[0].fee),
+            (Some(no), "4.2".parse().expect("usdc"), Usdc::ZERO)
+        );
+        let theirs = own_legs(&report, |id| id.0[0] == 9, |_| Some(fee));
+        assert_eq!(theirs[0].notional, "5.8".parse().expect("usdc"));
+        assert_eq!(theirs[0].fee, fee.taker_fee(Shares::from_whole(10), price("0.58")));
+    }
+
+    #[test]
+    fn a_failed_match_is_undone_and_a_retried_one_is_not_sellable() {
+        let (mut fills, mut ledger) = (Fills::default(), Ledger::default());
+        let buy = leg(1, Side::Buy, 10);
+        let mut report = |fills: &mut Fills, status| fills.apply(&mut ledger, trade("t"), status, &buy, (OWNER, yes()));
+        assert_eq!(report(&mut fills, TradeStatus::Matched), Applied::New);
+        assert_eq!((fills.matched(OWNER, yes()), fills.settled(OWNER, yes())), (Shares::from_whole(10), Shares::ZERO));
+        report(&mut fills, TradeStatus::Mined);
+        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(10));
+        report(&mut fills, TradeStatus::Retrying);
+        assert_eq!(fills.available(OWNER, yes()), Shares::ZERO);
+        assert_eq!(report(&mut fills, TradeStatus::Failed), Applied::Settled(TradeStatus::Failed));
+        assert_eq!(report(&mut fills, TradeStatus::Matched), Applied::Known);
+        assert_eq!((fills.matched(OWNER, yes()), fills.unsettled()), (Shares::ZERO, 0));
+        assert!(ledger.balances() && ledger.cash().is_zero());
+    }
+
+    #[test]
+    fn a_matched_sale_is_not_sellable_again() {
+        let (mut fills, mut ledger) = (Fills::default(), Ledger::default());
+        fills.apply(&mut ledger, trade("b"), TradeStatus::Confirmed, &leg(1, Side::Buy, 10), (OWNER, yes()));
+        fills.apply(&mut ledger, trade("s"), TradeStatus::Matched, &leg(2, Side::Sell, 6), (OWNER, yes()));
+        assert_eq!(fills.settled(OWNER, yes()), Shares::from_whole(10));
+        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(4));
+        assert_eq!(fills.matched(OWNER, yes()), Shares::from_whole(4));
+        assert_eq!(fills.unsettled_proceeds(), "2.4".parse().expect("usdc"));
+        fills.apply(&mut ledger, trade("s"), TradeStatus::Failed, &leg(2, Side::Sell, 6), (OWNER, yes()));
+        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(10));
+        assert!(fills.unsettled_proceeds().is_zero() && ledger.balances());
+    }
+
+    proptest! {
+        /// Reports of the same matches, repeated, reordered and seen on two ways, end in the same position as one clean pass.
+        #[test]
+        fn every_fill_counts_once(
+            sizes in prop::collection::vec((1i64..50, any::<bool>()), 1..12),
+            noise in prop::collection::vec((0usize..12, 0u8..4), 0..60),
+        ) {
+            let statuses = [TradeStatus::Matched, TradeStatus::Mined, TradeStatus::Retrying, TradeStatus::Confirmed];
+            let report = |fills: &mut Fills, ledger: &mut Ledger, i: usize, status| {
+                let (whole, buy) = sizes[i];
+                let side = if buy { Side::Buy } else { Side::Sell };
+                fills.apply(ledger, trade(&i.to_string()), status, &leg(i as u8, side, whole), (OWNER, yes()));
+            };
+            let (mut clean, mut clean_ledger) = (Fills::default(), Ledger::default());
+            let (mut noisy, mut noisy_ledger) = (Fills::default(), Ledger::default());
+            for i in 0..sizes.len() {
+                report(&mut clean, &mut clean_ledger, i, TradeStatus::Confirmed);
+            }
+            for (i, status) in noise {
+                report(&mut noisy, &mut noisy_ledger, i % sizes.len(), statuses[usize::from(status)]);
+                prop_assert!(noisy_ledger.balances());
+            }
+            for i in 0..sizes.len() {
+                report(&mut noisy, &mut noisy_ledger, i, TradeStatus::Confirmed);
+            }
+            prop_assert_eq!(noisy.matched(OWNER, yes()), clean.matched(OWNER, yes()));
+            prop_assert_eq!(noisy.settled(OWNER, yes()), clean.settled(OWNER, yes()));
+            prop_assert_eq!(noisy_ledger.cash(), clean_ledger.cash());
+            prop_assert_eq!((noisy.unsettled(), noisy.unsettled_proceeds()), (0, Usdc::ZERO));
+        }
+    }
+}

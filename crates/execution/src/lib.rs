@@ -1,0 +1,20 @@
+//! Own orders, fills, positions and the ledger; and the planner that turns wanted quotes into orders.
+//!
+//! This crate owns the truth about what is ours: which orders exist and in which state ([`Orders`]), which fills happened, each
+//! exactly once ([`Fills`]), what they did to shares and cash ([`Ledger`]), and which orders to cancel and to place so that what
+//! works becomes what is wanted ([`plan`]). It never reads a market's book to learn about its own orders, never decides what is
+//! wanted, and builds an order only from a risk permit.
+
+mod fills;
+mod ledger;
+mod orders;
+mod planner;
+mod split;
+mod transition;
+
+pub use fills::{Applied, Booked, FillKey, Fills, OwnLeg, own_legs};
+pub use ledger::{Ledger, LedgerError, Movement, SubAccount};
+pub use orders::{Change, Order, OrderBuilder, Orders, Ownership};
+pub use planner::{Leg, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
+pub use split::{MinSizePolicy, Split, split};
+pub use transition::{ALL_STATES, is_legal};

@@ -1,0 +1,367 @@
+//! The orders that are ours, and where each stands.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use oddsmith_domain::{
+    ActionSeq, Address, AssetId, ExchangeKind, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId,
+    OrderState, OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
+};
+use oddsmith_polymarket::amounts::{self, AmountError};
+use oddsmith_polymarket::order::{OrderHasher, UnknownChain, salt};
+use oddsmith_risk::{OpenOrder, Permit};
+
+use crate::transition::is_legal;
+
+/// How many finished orders are remembered, so that a late fill finds its owner.
+const REMEMBERED: usize = 20_000;
+
+/// Whose an order is, and why it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The decision.
+    pub intent: IntentId,
+}
+
+/// Builds orders: the only place where one comes into being, and only from a permit.
+#[derive(Debug)]
+pub struct OrderBuilder {
+    hasher: OrderHasher,
+    account: Address,
+    seed: [u8; 32],
+    sequence: u64,
+}
+
+impl OrderBuilder {
+    /// A builder for one account on one chain. The seed makes salts of this run differ from every other's.
+    ///
+    /// # Errors
+    /// [`UnknownChain`] for a chain on which the venue has no contracts.
+    pub fn new(chain_id: u64, account: Address, seed: [u8; 32]) -> Result<OrderBuilder, UnknownChain> {
+        Ok(OrderBuilder { hasher: OrderHasher::new(chain_id)?, account, seed, sequence: 0 })
+    }
+
+    /// Builds the order that was permitted. Its id is the digest of its signed fields.
+    ///
+    /// # Errors
+    /// [`AmountError`] when price and size have no amounts on the grid.
+    pub fn build(
+        &mut self,
+        permit: Permit,
+        market: (MarketId, &MarketCard),
+        (order_type, post_only): (OrderType, bool),
+        owner: Ownership,
+        now: Time,
+        deadline_mono_ns: u64,
+    ) -> Result<PlaceOrder, AmountError> {
+        let OpenOrder { outcome, side, price, size } = *permit.order();
+        let amounts = amounts::limit(side, price, size, permit.tick())?;
+        let exchange = if market.1.neg_risk { ExchangeKind::NegRisk } else { ExchangeKind::Ctf };
+        self.sequence += 1;
+        let fields = OrderFields {
+            salt: salt(&self.seed, self.sequence),
+            maker: self.account,
+            signer: self.account,
+            token: market.1.token(outcome),
+            maker_amount: amounts.maker,
+            taker_amount: amounts.taker,
+            side,
+            signature_type: SignatureType::Eoa,
+            timestamp_ms: now.wall_ms(),
+            metadata: [0; 32],
+            builder: [0; 32],
+        };
+        Ok(PlaceOrder {
+            id: self.hasher.digest(exchange, &fields),
+            fields,
+            exchange,
+            order_type,
+            post_only,
+            expiration_s: 0,
+            asset: market.0.asset(outcome),
+            price,
+            size,
+            instance: owner.instance,
+            intent: owner.intent,
+            deadline_mono_ns,
+        })
+    }
+}
+
+/// An order of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// What was sent.
+    pub place: PlaceOrder,
+    /// Where it stands.
+    pub state: OrderState,
+    /// How much of it our booked fills account for.
+    pub filled: Shares,
+    /// How much of it the venue says is matched: cumulative, and may run ahead of the fills.
+    pub venue_matched: Shares,
+    /// When the venue's figure last grew.
+    pub matched_since: Time,
+    /// When it came into being.
+    pub since: Time,
+    /// When it last changed its state.
+    pub state_since: Time,
+    /// The cancel or query of it that has no result yet.
+    pub asked: Option<ActionSeq>,
+}
+
+impl Order {
+    /// What may still fill.
+    #[must_use]
+    pub fn remaining(&self) -> Shares {
+        (self.place.size - self.filled).max(Shares::ZERO)
+    }
+
+    /// The order as the limits see it: what may still fill, at its limit price.
+    #[must_use]
+    pub fn open(&self) -> OpenOrder {
+        OpenOrder {
+            outcome: self.place.asset.outcome(),
+            side: self.place.side(),
+            price: self.place.price,
+            size: self.remaining(),
+        }
+    }
+
+    /// Whether it may still be alive at the venue.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.state.is_final()
+    }
+}
+
+/// A change of an order's state, or one that was asked for and is not legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The order.
+    pub order: OrderId,
+    /// From here.
+    pub from: OrderState,
+    /// To here.
+    pub to: OrderState,
+    /// How much of it is filled.
+    pub filled: Shares,
+    /// Whether it happened. If not, the order stays where it was.
+    pub legal: bool,
+}
+
+/// All orders of the run.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    all: BTreeMap<OrderId, Order>,
+    /// The orders that may be alive, by market: few, and walked often.
+    open: BTreeMap<MarketId, Vec<OrderId>>,
+    finished: VecDeque<OrderId>,
+}
+
+impl Orders {
+    /// Takes a new order in. It counts against every limit from now on.
+    pub fn insert(&mut self, place: PlaceOrder, now: Time) {
+        self.open.entry(place.asset.market()).or_default().push(place.id);
+        let order = Order {
+            place,
+            state: OrderState::PendingNew,
+            filled: Shares::ZERO,
+            venue_matched: Shares::ZERO,
+            matched_since: now,
+            since: now,
+            state_since: now,
+            asked: None,
+        };
+        self.all.insert(order.place.id, order);
+    }
+
+    /// An order by its id, finished or not.
+    #[must_use]
+    pub fn get(&self, id: &OrderId) -> Option<&Order> {
+        self.all.get(id)
+    }
+
+    /// An order by its id, to note something on it. Its state changes only through [`Orders::transition`].
+    pub fn note(&mut self, id: &OrderId, note: impl FnOnce(&mut Order)) {
+        if let Some(order) = self.all.get_mut(id) {
+            let state = order.state;
+            note(order);
+            order.state = state;
+        }
+    }
+
+    /// The orders of a market that may be alive, in the order in which they were made.
+    pub fn open_in(&self, market: MarketId) -> impl Iterator<Item = &Order> {
+        self.open.get(&market).into_iter().flatten().filter_map(|id| self.all.get(id))
+    }
+
+    /// Every order that may be alive.
+    pub fn open(&self) -> impl Iterator<Item = &Order> {
+        self.open.values().flatten().filter_map(|id| self.all.get(id))
+    }
+
+    /// How many orders may be alive.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.values().map(Vec::len).sum()
+    }
+
+    /// Brings an order to a state, if the table allows it. `None` when there is nothing to change: an order that is not known, or
+    /// already there.
+    pub fn transition(&mut self, id: &OrderId, to: OrderState, now: Time) -> Option<Change> {
+        let order = self.all.get_mut(id)?;
+        let from = order.state;
+        if from == to {
+            return None;
+        }
+        let mut change = Change { order: *id, from, to, filled: order.filled, legal: is_legal(from, to) };
+        if !change.legal {
+            return Some(change);
+        }
+        order.state = to;
+        order.state_since = now;
+        change.filled = order.filled;
+        if to.is_final() && !from.is_final() {
+            let market = order.place.asset.market();
+            if let Some(open) = self.open.get_mut(&market) {
+                open.retain(|open| open != id);
+            }
+            self.finish(*id);
+        }
+        Some(change)
+    }
+
+    fn finish(&mut self, id: OrderId) {
+        self.finished.push_back(id);
+        if self.finished.len() > REMEMBERED
+            && let Some(oldest) = self.finished.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
+
+    /// Counts a booked fill on its order and brings the order to the state that follows from it. An order whose cancel is on its
+    /// way stays so until it is full: the cancel's result will say the rest.
+    pub fn filled(&mut self, id: &OrderId, size: Shares, now: Time) -> Option<Change> {
+        let order = self.all.get_mut(id)?;
+        order.filled += size;
+        let full = order.remaining().floor_lots().is_zero();
+        let to = match order.state {
+            _ if full => OrderState::Filled,
+            OrderState::PendingCancel => return None,
+            state if state.is_final() => return None,
+            _ => OrderState::PartiallyFilled,
+        };
+        self.transition(id, to, now)
+    }
+
+    /// Takes a fill back, because its settlement failed. The order stays where it is: the venue does not bring it back.
+    pub fn unfilled(&mut self, id: &OrderId, size: Shares) {
+        self.note(id, |order| order.filled = (order.filled - size).max(Shares::ZERO));
+    }
+
+    /// Orders of which the venue claims more matched than its trades have shown: id, claimed, booked.
+    #[must_use]
+    pub fn missing_fills(&self) -> Vec<(OrderId, Shares, Shares)> {
+        let missing = |o: &&Order| o.venue_matched.floor_lots() > o.filled;
+        self.all.values().filter(missing).map(|o| (o.place.id, o.venue_matched, o.filled)).collect()
+    }
+
+    /// Shares of a token that an instance has promised to sell.
+    #[must_use]
+    pub fn promised(&self, instance: InstanceId, asset: AssetId) -> Shares {
+        self.open_in(asset.market())
+            .filter(|o| o.place.instance == instance && o.place.asset == asset && o.place.side() == Side::Sell)
+            .map(Order::remaining)
+            .sum()
+    }
+
+    /// Collateral that open buys would take if all of them filled.
+    #[must_use]
+    pub fn reserved(&self) -> Usdc {
+        self.open().filter(|o| o.place.side() == Side::Buy).map(|o| o.remaining().cost_ceil(o.place.price)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::{Outcome, Price, TokenId};
+
+    use super::*;
+
+    fn place(id: u8, side: Side) -> PlaceOrder {
+        let fields = OrderFields {
+            salt: 1,
+            maker: Address::default(),
+            signer: Address::default(),
+            token: TokenId::from_be_bytes([1; 32]),
+            maker_amount: 0,
+            taker_amount: 0,
+            side,
+            signature_type: SignatureType::Eoa,
+            timestamp_ms: 0,
+            metadata: [0; 32],
+            builder: [0; 32],
+        };
+        PlaceOrder {
+            id: OrderId([id; 32]),
+            fields,
+            exchange: ExchangeKind::Ctf,
+            order_type: OrderType::Gtc,
+            post_only: true,
+            expiration_s: 0,
+            asset: MarketId(0).asset(Outcome::Yes),
+            price: Price::from_units(4_000).expect("in range"),
+            size: Shares::from_whole(10),
+            instance: InstanceId(0),
+            intent: IntentId(0),
+            deadline_mono_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_fill_and_a_cancel_race_in_both_orders() {
+        let (id, now) = (OrderId([1; 32]), Time::default());
+        for fill_first in [true, false] {
+            let mut orders = Orders::default();
+            orders.insert(place(1, Side::Buy), now);
+            orders.transition(&id, OrderState::Working, now);
+            orders.transition(&id, OrderState::PendingCancel, now);
+            if fill_first {
+                assert_eq!(orders.filled(&id, Shares::from_whole(4), now), None, "still being cancelled");
+                orders.transition(&id, OrderState::Canceled, now);
+            } else {
+                orders.transition(&id, OrderState::Canceled, now);
+                assert_eq!(orders.filled(&id, Shares::from_whole(4), now), None, "late, but counted");
+            }
+            let order = orders.get(&id).expect("remembered");
+            assert_eq!((order.filled, order.state), (Shares::from_whole(4), OrderState::Canceled));
+            assert_eq!(orders.open_count(), 0);
+        }
+    }
+
+    #[test]
+    fn an_unknown_order_counts_as_alive() {
+        let (id, now) = (OrderId([1; 32]), Time::default());
+        let mut orders = Orders::default();
+        orders.insert(place(1, Side::Buy), now);
+        orders.transition(&id, OrderState::Unknown, now);
+        assert_eq!(orders.reserved(), Usdc::from_whole(4));
+        orders.transition(&id, OrderState::Rejected, now);
+        assert_eq!(orders.reserved(), Usdc::ZERO);
+        let illegal = orders.transition(&id, OrderState::Working, now).expect("a change was asked for");
+        assert!(!illegal.legal);
+        assert_eq!(orders.get(&id).map(|o| o.state), Some(OrderState::Rejected));
+    }
+
+    #[test]
+    fn sells_promise_tokens_and_not_collateral() {
+        let mut orders = Orders::default();
+        orders.insert(place(1, Side::Sell), Time::default());
+        assert_eq!(orders.reserved(), Usdc::ZERO);
+        assert_eq!(orders.promised(InstanceId(0), MarketId(0).asset(Outcome::Yes)), Shares::from_whole(10));
+        orders.filled(&OrderId([1; 32]), Shares::from_whole(4), Time::default());
+        assert_eq!(orders.promised(InstanceId(0), MarketId(0).asset(Outcome::Yes)), Shares::from_whole(6));
+    }
+}

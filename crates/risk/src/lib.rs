@@ -1,0 +1,15 @@
+//! Limits, latches, and the permit without which no order can be built.
+//!
+//! This crate owns what may be risked: the [`Limits`], the [`Gate`] that checks a proposed order against them, the daily-loss
+//! latch, and the [`Permit`] that proves the check. It never knows a strategy by name, and never sends anything.
+//!
+//! `execution` builds an order only from a [`Permit`], and a permit can only come from [`Gate::check`]: an order that no limit
+//! has seen cannot be expressed.
+
+mod exposure;
+mod gate;
+mod limits;
+
+pub use exposure::{MarketExposure, OpenOrder, Worst};
+pub use gate::{Gate, Permit, Proposal, Standing};
+pub use limits::{LimitError, Limits};
