@@ -1,0 +1,279 @@
+//! The book itself: what it holds and what readers ask of it.
+
+use oddsmith_domain::{
+    BookHealth, BookLevel, ConditionId, MarketCard, Outcome, Price, Shares, Side, SizeText, Tick, TokenId,
+};
+
+use crate::check::{Checks, HashPolicy};
+use crate::fresh::Times;
+use crate::health::Record;
+use crate::ladder::{Ladder, Slot};
+use crate::publish::{Published, Stated};
+use crate::ring::{MidSample, Ring, TradePrint};
+use crate::stamp::Epoch;
+use crate::text::{Facts, Hasher};
+
+/// How many mids a book remembers.
+const MIDS: usize = 1_024;
+/// How many trades a book remembers.
+const TRADES: usize = 256;
+/// Levels of a side that a snapshot may have before the scratch memory grows.
+const SCRATCH: usize = 256;
+
+/// The best level of a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Top {
+    /// Its price, in the prices of the token that was asked for.
+    pub price: Price,
+    /// The aggregate size that rests there.
+    pub size: Shares,
+}
+
+/// One level of a side, as a reader sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Its price, in the prices of the token that was asked for.
+    pub price: Price,
+    /// The aggregate size that rests there.
+    pub size: Shares,
+}
+
+/// The book of a market: both outcome tokens in one ladder of YES prices. The crate's first page tells how it is used.
+#[derive(Clone, Debug)]
+pub struct PairBook {
+    pub(crate) condition: ConditionId,
+    pub(crate) tokens: [TokenId; 2],
+    pub(crate) facts: Facts,
+    /// Whether neg-risk was stated by a card or a book, and the stamp of the newest book that stated facts.
+    pub(crate) facts_stamp: u32,
+    /// YES bids, which are NO asks.
+    pub(crate) bids: Ladder,
+    /// YES asks, which are NO bids.
+    pub(crate) asks: Ladder,
+    pub(crate) epoch: Epoch,
+    /// The stamp of the newest snapshot: what no slot says more recently, this says.
+    pub(crate) floor: u32,
+    /// The newest stamp applied.
+    pub(crate) newest: u32,
+    pub(crate) stated: Option<Stated>,
+    pub(crate) published: Published,
+    pub(crate) records: [Record; 2],
+    pub(crate) times: [Times; 2],
+    pub(crate) checks: Checks,
+    pub(crate) hasher: Hasher,
+    pub(crate) scratch: [Vec<BookLevel>; 2],
+    pub(crate) mids: Ring<MidSample>,
+    pub(crate) trades: Ring<TradePrint>,
+    pub(crate) repaired: u64,
+}
+
+impl PairBook {
+    /// An empty book for the market of this card.
+    #[must_use]
+    pub fn new(card: &MarketCard) -> PairBook {
+        let facts =
+            Facts { tick: card.tick, min_size: card.min_size, neg_risk: Some(card.neg_risk), ..Facts::default() };
+        PairBook {
+            condition: card.condition,
+            tokens: card.tokens,
+            facts,
+            facts_stamp: 0,
+            bids: Ladder::new(),
+            asks: Ladder::new(),
+            epoch: Epoch::default(),
+            floor: 0,
+            newest: 0,
+            stated: None,
+            published: Published::default(),
+            records: [Record::default(); 2],
+            times: [Times::default(); 2],
+            checks: Checks::default(),
+            hasher: Hasher::new(card),
+            scratch: [Vec::with_capacity(SCRATCH), Vec::with_capacity(SCRATCH)],
+            mids: Ring::new(MIDS),
+            trades: Ring::new(TRADES),
+            repaired: 0,
+        }
+    }
+
+    /// Takes over a refreshed card: what the card states replaces what was known, what it does not state stays.
+    pub fn update_card(&mut self, card: &MarketCard) {
+        if (card.condition, card.tokens) != (self.condition, self.tokens) {
+            (self.condition, self.tokens) = (card.condition, card.tokens);
+            self.hasher = Hasher::new(card);
+        }
+        self.facts.tick = card.tick.or(self.facts.tick);
+        self.facts.min_size = card.min_size.or(self.facts.min_size);
+        self.facts.neg_risk = Some(card.neg_risk);
+    }
+
+    /// How often the venue's hash of changes is recomputed; see [`HashPolicy`].
+    pub fn set_hash_policy(&mut self, policy: HashPolicy) {
+        self.checks.policy = policy;
+    }
+
+    /// Forgets levels, times and health, as after a lost connection: nothing is published until the next snapshot. The card's
+    /// facts, the rings and the counters stay.
+    pub fn reset(&mut self) {
+        self.bids.reset();
+        self.asks.reset();
+        (self.epoch, self.floor, self.newest, self.facts_stamp) = (Epoch::default(), 0, 0, 0);
+        self.stated = None;
+        self.published.clear();
+        self.checks.abandon();
+        for outcome in Outcome::BOTH {
+            self.records[outcome.index()].reset();
+            self.times[outcome.index()] = Times::default();
+        }
+    }
+
+    /// The market's id at the venue.
+    #[must_use]
+    pub fn condition(&self) -> ConditionId {
+        self.condition
+    }
+
+    /// The price grid, once it is known.
+    #[must_use]
+    pub fn tick(&self) -> Option<Tick> {
+        self.facts.tick
+    }
+
+    /// The smallest order, once it is known.
+    #[must_use]
+    pub fn min_size(&self) -> Option<Shares> {
+        self.facts.min_size
+    }
+
+    /// The best bid for a token as of the last [`PairBook::end_of_frame`]; `None` when nobody bids or the book is crossed.
+    #[must_use]
+    pub fn best_bid(&self, outcome: Outcome) -> Option<Top> {
+        match outcome {
+            Outcome::Yes => self.published.bid,
+            Outcome::No => self.published.ask.map(mirrored),
+        }
+    }
+
+    /// The best ask for a token as of the last [`PairBook::end_of_frame`]; `None` when nobody offers or the book is crossed.
+    #[must_use]
+    pub fn best_ask(&self, outcome: Outcome) -> Option<Top> {
+        match outcome {
+            Outcome::Yes => self.published.ask,
+            Outcome::No => self.published.bid.map(mirrored),
+        }
+    }
+
+    /// Whether bids and asks met at the last [`PairBook::end_of_frame`] and nothing could be said about which of them is wrong.
+    /// A crossed book publishes no prices and is dirty.
+    #[must_use]
+    pub fn is_crossed(&self) -> bool {
+        self.published.crossed
+    }
+
+    /// How the token's view of the book stands.
+    #[must_use]
+    pub fn health(&self, outcome: Outcome) -> BookHealth {
+        self.records[outcome.index()].health()
+    }
+
+    /// The worse of the two tokens' health. The ladder is one: doubt about either token is doubt about the market.
+    #[must_use]
+    pub fn worst_health(&self) -> BookHealth {
+        let rank = |health: BookHealth| match health {
+            BookHealth::Verified => 0,
+            BookHealth::Unverifiable => 1,
+            BookHealth::Suspect => 2,
+            BookHealth::Empty => 3,
+            BookHealth::Dirty => 4,
+        };
+        let [yes, no] = Outcome::BOTH.map(|outcome| self.health(outcome));
+        if rank(no) > rank(yes) { no } else { yes }
+    }
+
+    /// How often a view of this book has become dirty.
+    #[must_use]
+    pub fn times_dirty(&self) -> u64 {
+        self.records.iter().map(|record| record.times_dirty).sum()
+    }
+
+    /// How many own levels were removed because the venue stated a worse best price.
+    #[must_use]
+    pub fn repaired(&self) -> u64 {
+        self.repaired
+    }
+
+    /// Mids of the published top, oldest first.
+    #[must_use]
+    pub fn mids(&self) -> &Ring<MidSample> {
+        &self.mids
+    }
+
+    /// Printed trades of both tokens, oldest first.
+    #[must_use]
+    pub fn trades(&self) -> &Ring<TradePrint> {
+        &self.trades
+    }
+
+    /// The last trade that was printed while this book listened.
+    #[must_use]
+    pub fn last_trade(&self) -> Option<&TradePrint> {
+        self.trades.latest()
+    }
+
+    /// The levels of a token's side, best first. Nothing while the book is crossed.
+    pub fn levels(&self, outcome: Outcome, side: Side) -> impl Iterator<Item = Level> + '_ {
+        let (ladder, mirror) = self.side(outcome, side);
+        // Bids are best at their highest price; a mirrored side runs the other way through its ladder.
+        let downwards = (side == Side::Buy) != mirror;
+        let first = if self.published.crossed { None } else { end_of(ladder, downwards) };
+        walk(ladder, first, downwards)
+            .map(move |(price, slot)| Level { price: reflect(price, mirror), size: Shares::from_micros(slot.micros) })
+    }
+
+    /// The levels of a token's side, worst first, with the texts of the venue: the order of its hash.
+    pub(crate) fn venue_levels(&self, outcome: Outcome, side: Side) -> impl Iterator<Item = BookLevel> + '_ {
+        let (ladder, mirror) = self.side(outcome, side);
+        let downwards = (side == Side::Buy) == mirror;
+        walk(ladder, end_of(ladder, downwards), downwards).map(move |(price, slot)| BookLevel {
+            price: reflect(price, mirror),
+            price_decimals: slot.price_decimals[outcome.index()],
+            size: slot.size(outcome),
+        })
+    }
+
+    /// The size at one price of a token's side, with its text.
+    #[must_use]
+    pub fn size_at(&self, outcome: Outcome, side: Side, price: Price) -> SizeText {
+        let (ladder, mirror) = self.side(outcome, side);
+        ladder.slot(reflect(price, mirror)).size(outcome)
+    }
+
+    /// The ladder that holds a token's side, and whether its prices are those of the other token.
+    pub(crate) fn side(&self, outcome: Outcome, side: Side) -> (&Ladder, bool) {
+        let mirror = outcome == Outcome::No;
+        if (side == Side::Buy) != mirror { (&self.bids, mirror) } else { (&self.asks, mirror) }
+    }
+
+    pub(crate) fn side_mut(&mut self, outcome: Outcome, side: Side) -> (&mut Ladder, bool) {
+        let mirror = outcome == Outcome::No;
+        if (side == Side::Buy) != mirror { (&mut self.bids, mirror) } else { (&mut self.asks, mirror) }
+    }
+}
+
+/// A price of one token as a price of YES, or back.
+pub(crate) fn reflect(price: Price, mirror: bool) -> Price {
+    if mirror { price.complement() } else { price }
+}
+
+fn mirrored(top: Top) -> Top {
+    Top { price: top.price.complement(), ..top }
+}
+
+fn end_of(ladder: &Ladder, downwards: bool) -> Option<Price> {
+    if downwards { ladder.highest() } else { ladder.lowest() }
+}
+
+fn walk(ladder: &Ladder, first: Option<Price>, downwards: bool) -> impl Iterator<Item = (Price, &Slot)> + '_ {
+    let next = move |price: &Price| if downwards { ladder.below(*price) } else { ladder.above(*price) };
+    std::iter::successors(first, next).map(|price| (price, ladder.slot(price)))
+}
