@@ -10,3 +10,4 @@
 //! what happened with [`core::Core::drain_events`].
 
 pub mod core;
+pub mod world;

@@ -27,6 +27,7 @@ mod order;
 mod place;
 mod publish;
 mod query;
+mod rates;
 mod settle;
 mod timer;
 mod trade;
@@ -48,6 +49,7 @@ pub use keys::{ApiKey, KeyKind};
 pub use life::Mode;
 pub use market::{LastTrade, Market, MarketSpec, MarketState};
 pub use order::{CancelReason, CancelReply, Order, OrderStatus, PlaceRequest, Placed, PlacedStatus, Refusal};
+pub use rates::{RateReply, RateUse, Tier};
 pub use trade::{FillKind, Leg, Trade, TradeState};
 pub use wallets::{KNOWN_ADDRESSES, KNOWN_SECRETS, wallet_of};
 
@@ -69,6 +71,7 @@ struct User {
     internal: bool,
     banned: bool,
     closed_only: bool,
+    rates: rates::Rates,
     /// Open orders by sequence.
     open: BTreeMap<u64, Slot>,
     /// Finished orders and trades, oldest first, while they are remembered.
@@ -192,6 +195,7 @@ impl Core {
             internal: false,
             banned: false,
             closed_only: false,
+            rates: rates::Rates::default(),
             open: BTreeMap::new(),
             trades: VecDeque::new(),
         });
