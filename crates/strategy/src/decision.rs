@@ -1,0 +1,66 @@
+//! What a strategy returns.
+
+use oddsmith_domain::{DesiredQuote, MarketId, Mode, Reason, Reasons};
+
+/// What an instance wants, market by market. Latest wins: it replaces whatever the instance wanted there before.
+#[derive(Debug, Default)]
+pub struct Decision {
+    rests: Vec<Rest>,
+    used: usize,
+}
+
+/// The complete set of quotes that an instance wants to have resting in one market.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rest {
+    /// The market.
+    pub market: MarketId,
+    /// How it wants to be there. [`Mode::Stop`] means no order at all.
+    pub mode: Mode,
+    /// The quotes.
+    pub quotes: Vec<DesiredQuote>,
+    /// Why.
+    pub reasons: Reasons,
+}
+
+impl Rest {
+    /// Wants nothing here, for this reason.
+    pub fn stop(&mut self, reason: Reason) {
+        self.mode = Mode::Stop;
+        self.quotes.clear();
+        self.because(reason);
+    }
+
+    /// Adds a reason. Reasons beyond the eighth are not kept: the first ones weigh most.
+    pub fn because(&mut self, reason: Reason) {
+        if !self.reasons.contains(&reason) {
+            let _ = self.reasons.try_push(reason);
+        }
+    }
+}
+
+impl Decision {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Begins a complete new set for a market.
+    pub fn set(&mut self, market: MarketId, mode: Mode) -> &mut Rest {
+        if self.used == self.rests.len() {
+            self.rests.push(Rest { market, mode, quotes: Vec::new(), reasons: Reasons::new() });
+        }
+        let rest = &mut self.rests[self.used];
+        self.used += 1;
+        rest.market = market;
+        rest.mode = mode;
+        rest.quotes.clear();
+        rest.reasons.clear();
+        rest
+    }
+
+    /// The sets, in the order in which they were made.
+    #[must_use]
+    pub fn rests(&self) -> &[Rest] {
+        &self.rests[..self.used]
+    }
+}

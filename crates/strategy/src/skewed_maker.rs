@@ -1,0 +1,350 @@
+//! Two-sided quotes around the micro-price, skewed against the inventory.
+//!
+//! For a binary market the net inventory is YES less NO shares, and buying NO at `1 - p` is selling YES at `p`: one bid and one ask in
+//! YES terms therefore quote both tokens. With mid `m`, net `q`, and `k` the risk per share:
+//!
+//! ```text
+//! reservation = m - q k
+//! half        = target_spread / 2 * (toxic_widening if the flow is toxic) + |q| * inventory_widening
+//! bid         = min(reservation - half, m - tick) floored to the grid, ask = max(reservation + half, m + tick) raised to it
+//! ```
+//!
+//! Neither quote may meet the book: the bid stays a tick below the best ask and the ask a tick above the best bid. The size is
+//! `base_usdc` worth of shares, half of it on the side that would make the inventory grow, and never less than the market's minimum. At
+//! `max_net_shares` only the reducing side is quoted.
+
+use oddsmith_domain::{DesiredQuote, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc};
+use serde::{Deserialize, Serialize};
+
+use crate::config::ParameterError;
+use crate::{Decision, MarketView, Rest, Strategy, View};
+
+/// The strategy's name.
+pub const NAME: &str = "skewed_maker";
+
+/// The parameters, with their defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// Distance between bid and ask with a flat inventory, in dollars per share. 0.001 … 0.5.
+    pub target_spread: f64,
+    /// How far the reservation price moves per net share, in dollars. 0 … 0.1.
+    pub risk_per_share: f64,
+    /// How much each half of the spread widens per net share, in dollars. 0 … 0.1.
+    pub inventory_widening: f64,
+    /// By how much the half spread is multiplied while the flow is toxic. 1 … 20.
+    pub toxic_widening: f64,
+    /// Own fills of the last `toxic_window_s` seconds above this many dollars can be toxic.
+    pub toxic_notional_usdc: Usdc,
+    /// Which share of them must be on one side to be toxic. 0.5 … 1.
+    pub toxic_one_sided: f64,
+    /// Over how many seconds fills are looked at. 1 … 3600.
+    pub toxic_window_s: u64,
+    /// For how many seconds the spread stays wide after the last toxic fill. 0 … 86400.
+    pub toxic_hold_s: u64,
+    /// How many dollars each side quotes.
+    pub base_usdc: Usdc,
+    /// Net inventory at which only the reducing side is quoted, in shares.
+    pub max_net_shares: Shares,
+    /// No quotes when the book's own spread is wider than this, in dollars. 0.001 … 1.
+    pub max_book_spread: f64,
+    /// No quotes when the book was proven current longer ago than this, in milliseconds. 1 … 600000.
+    pub max_book_age_ms: u64,
+    /// No quotes when fewer seconds are left until the market's stated end.
+    pub stop_before_end_s: u64,
+    /// No quotes below this mid, in dollars. 0 … 0.5.
+    pub min_mid: f64,
+    /// No quotes above this mid, in dollars. 0.5 … 1.
+    pub max_mid: f64,
+    /// By how much the half spread is multiplied, and the size divided, in caution. 1 … 10.
+    pub caution_factor: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Parameters {
+        Parameters {
+            target_spread: 0.03,
+            risk_per_share: 0.0005,
+            inventory_widening: 0.0001,
+            toxic_widening: 3.0,
+            toxic_notional_usdc: Usdc::from_whole(50),
+            toxic_one_sided: 0.8,
+            toxic_window_s: 10,
+            toxic_hold_s: 60,
+            base_usdc: Usdc::from_whole(10),
+            max_net_shares: Shares::from_whole(100),
+            max_book_spread: 0.1,
+            max_book_age_ms: 2_000,
+            stop_before_end_s: 300,
+            min_mid: 0.03,
+            max_mid: 0.97,
+            caution_factor: 2.0,
+        }
+    }
+}
+
+impl Parameters {
+    /// Checks every parameter against the range that its documentation states.
+    ///
+    /// # Errors
+    /// The first one outside its range.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        let ranges = [
+            ("target_spread", self.target_spread, 0.001, 0.5, "0.001 … 0.5"),
+            ("risk_per_share", self.risk_per_share, 0.0, 0.1, "0 … 0.1"),
+            ("inventory_widening", self.inventory_widening, 0.0, 0.1, "0 … 0.1"),
+            ("toxic_widening", self.toxic_widening, 1.0, 20.0, "1 … 20"),
+            ("toxic_one_sided", self.toxic_one_sided, 0.5, 1.0, "0.5 … 1"),
+            ("toxic_window_s", self.toxic_window_s as f64, 1.0, 3_600.0, "1 … 3600"),
+            ("toxic_hold_s", self.toxic_hold_s as f64, 0.0, 86_400.0, "0 … 86400"),
+            ("toxic_notional_usdc", self.toxic_notional_usdc.to_f64(), 0.0, 1e9, "0 … 1000000000"),
+            ("base_usdc", self.base_usdc.to_f64(), 0.01, 1e6, "0.01 … 1000000"),
+            ("max_net_shares", self.max_net_shares.to_f64(), 1.0, 1e7, "1 … 10000000"),
+            ("max_book_spread", self.max_book_spread, 0.001, 1.0, "0.001 … 1"),
+            ("max_book_age_ms", self.max_book_age_ms as f64, 1.0, 600_000.0, "1 … 600000"),
+            ("min_mid", self.min_mid, 0.0, 0.5, "0 … 0.5"),
+            ("max_mid", self.max_mid, 0.5, 1.0, "0.5 … 1"),
+            ("caution_factor", self.caution_factor, 1.0, 10.0, "1 … 10"),
+        ];
+        for (name, value, low, high, range) in ranges {
+            // A NaN is in no range.
+            if !(low..=high).contains(&value) {
+                return Err(ParameterError { name, value: value.to_string(), range });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The inputs of the quoting formula.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QuoteInput {
+    /// Micro-price of YES in dollars.
+    pub mid: f64,
+    /// YES less NO shares.
+    pub net: f64,
+    /// Whether the flow is toxic.
+    pub toxic: bool,
+    /// The grid.
+    pub tick: Tick,
+}
+
+/// Bid and ask in YES terms, before the book's own best prices are looked at. A side is `None` when the grid has no such price.
+#[must_use]
+pub fn quote(parameters: &Parameters, input: QuoteInput) -> (Option<Price>, Option<Price>) {
+    let tick = f64::from(input.tick.units()) / f64::from(Price::ONE.units());
+    let reservation = input.mid - input.net * parameters.risk_per_share;
+    let widening = if input.toxic { parameters.toxic_widening } else { 1.0 };
+    let half = parameters.target_spread / 2.0 * widening + input.net.abs() * parameters.inventory_widening;
+    let bid = (reservation - half).min(input.mid - tick).max(tick);
+    let ask = (reservation + half).max(input.mid + tick).min(1.0 - tick);
+    (input.tick.floor(bid), input.tick.ceil(ask))
+}
+
+/// An instance of the strategy.
+#[derive(Debug)]
+pub struct SkewedMaker {
+    parameters: Parameters,
+}
+
+impl SkewedMaker {
+    /// An instance with checked parameters.
+    #[must_use]
+    pub fn new(parameters: Parameters) -> SkewedMaker {
+        SkewedMaker { parameters }
+    }
+
+    fn toxic(&self, market: &MarketView<'_>, now: Time) -> bool {
+        let p = &self.parameters;
+        let Some(last) = market.fills.last() else { return false };
+        if now.mono_ns.saturating_sub(last.mono_ns) > p.toxic_hold_s.saturating_mul(Time::SECOND) {
+            return false;
+        }
+        // The window ends with the last fill, so that what was toxic stays so while the hold lasts.
+        let at = Time { mono_ns: last.mono_ns, wall_ns: now.wall_ns };
+        let (buys, sells) = market.fills.notional_within(at, p.toxic_window_s.saturating_mul(Time::SECOND));
+        let total = (buys + sells).to_f64();
+        total > p.toxic_notional_usdc.to_f64() && buys.max(sells).to_f64() > p.toxic_one_sided * total
+    }
+
+    fn evaluate_market(&self, market: &MarketView<'_>, now: Time, rest: &mut Rest) {
+        let p = &self.parameters;
+        let (Some(tick), Some(min_size)) = (market.card.tick, market.card.min_size) else {
+            return rest.stop(Reason::CardIncomplete);
+        };
+        if market.seconds_left(now).is_some_and(|left| left < p.stop_before_end_s) {
+            return rest.stop(Reason::NearExpiry);
+        }
+        if market.book_age_ns.is_none_or(|age| age > p.max_book_age_ms.saturating_mul(Time::MILLI)) {
+            return rest.stop(Reason::StaleBook);
+        }
+        let (Some(best_bid), Some(best_ask), Some(mid)) = (
+            market.book.best_bid(Outcome::Yes),
+            market.book.best_ask(Outcome::Yes),
+            market.book.micro_price(Outcome::Yes),
+        ) else {
+            return rest.stop(Reason::NoBook);
+        };
+        if best_ask.price.to_f64() - best_bid.price.to_f64() > p.max_book_spread {
+            return rest.stop(Reason::WideSpread);
+        }
+        if !(p.min_mid..=p.max_mid).contains(&mid) {
+            return rest.stop(Reason::OutsideZone);
+        }
+
+        let net = market.net();
+        let toxic = self.toxic(market, now);
+        let input = QuoteInput { mid, net: net.to_f64(), toxic, tick };
+        let mut effective = p.clone();
+        if market.caution {
+            effective.target_spread *= p.caution_factor;
+            effective.base_usdc = Usdc::from_micros((p.base_usdc.micros() as f64 / p.caution_factor) as i64);
+            rest.mode = Mode::Caution;
+            rest.because(Reason::Caution);
+        }
+        let (bid, ask) = quote(&effective, input);
+        let below_ask = best_ask.price.saturating_add_units(-i32::from(tick.units()));
+        let above_bid = best_bid.price.saturating_add_units(i32::from(tick.units()));
+        let bid = bid.and_then(|bid| tick.floor_price(bid.min(below_ask)));
+        let ask = ask.and_then(|ask| tick.ceil_price(ask.max(above_bid)));
+
+        if toxic {
+            rest.because(Reason::ToxicFlow);
+        }
+        if !net.is_zero() {
+            rest.because(Reason::InventorySkew);
+        }
+        for (side, price) in [(Side::Buy, bid), (Side::Sell, ask)] {
+            let Some(price) = price else {
+                rest.because(Reason::NoPrice);
+                continue;
+            };
+            let grows = (side == Side::Buy) == net.is_positive() && !net.is_zero();
+            if grows && net.abs() >= p.max_net_shares {
+                rest.mode = if side == Side::Buy { Mode::OneSidedSell } else { Mode::OneSidedBuy };
+                rest.because(Reason::InventoryLimit);
+                continue;
+            }
+            let full = effective.base_usdc.affords(price);
+            let size = if grows { full.half() } else { full }.max(min_size).floor_lots();
+            rest.quotes.push(DesiredQuote { outcome: Outcome::Yes, side, price, size, route: Route::Materialise });
+        }
+        if rest.quotes.is_empty() {
+            rest.stop(Reason::NoPrice);
+        } else {
+            rest.because(Reason::Quoting);
+        }
+    }
+}
+
+impl Strategy for SkewedMaker {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
+        for market in view.markets {
+            let rest = decision.set(market.id, Mode::Normal);
+            self.evaluate_market(market, view.now, rest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parameters of the document of this strategy.
+    fn document() -> Parameters {
+        Parameters { target_spread: 0.03, risk_per_share: 0.05, inventory_widening: 0.001, ..Parameters::default() }
+    }
+
+    fn quoted(net: f64, toxic: bool) -> (String, String) {
+        let input = QuoteInput { mid: 0.5, net, toxic, tick: Tick::Thousandth };
+        let (bid, ask) = quote(&document(), input);
+        (bid.expect("a bid").to_string(), ask.expect("an ask").to_string())
+    }
+
+    #[test]
+    fn the_documents_vectors() {
+        for (net, toxic, bid, ask) in [
+            (0.0, false, "0.485", "0.515"),
+            (2.0, false, "0.383", "0.501"),
+            (-2.0, false, "0.499", "0.617"),
+            (0.0, true, "0.455", "0.545"),
+            (10.0, false, "0.001", "0.501"),
+        ] {
+            assert_eq!(quoted(net, toxic), (bid.to_owned(), ask.to_owned()), "net {net} toxic {toxic}");
+        }
+    }
+
+    #[test]
+    fn the_default_risk_does_not_saturate_within_the_limit() {
+        let p = Parameters::default();
+        let net = p.max_net_shares.to_f64();
+        let (bid, _) = quote(&p, QuoteInput { mid: 0.5, net, toxic: false, tick: Tick::Cent });
+        assert!(bid.expect("a bid").to_f64() > 0.3, "the original saturates at ten shares");
+    }
+
+    #[test]
+    fn the_markets_own_grid_is_used() {
+        for tick in Tick::ALL {
+            for mid in [0.11, 0.25, 0.333, 0.5, 0.87] {
+                let (bid, ask) = quote(&Parameters::default(), QuoteInput { mid, net: 3.0, toxic: false, tick });
+                for price in [bid, ask].into_iter().flatten() {
+                    assert!(tick.admits(price), "{tick} {mid}");
+                }
+                if let (Some(bid), Some(ask)) = (bid, ask) {
+                    assert!(bid < ask);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bad_parameters_are_named() {
+        for (parameters, name) in [
+            (Parameters { target_spread: f64::NAN, ..Parameters::default() }, "target_spread"),
+            (Parameters { risk_per_share: -0.1, ..Parameters::default() }, "risk_per_share"),
+            (Parameters { base_usdc: Usdc::ZERO, ..Parameters::default() }, "base_usdc"),
+            (Parameters { max_mid: 0.2, ..Parameters::default() }, "max_mid"),
+        ] {
+            assert_eq!(parameters.validate().expect_err("out of range").name, name);
+        }
+        assert_eq!(Parameters::default().validate(), Ok(()));
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn more_inventory_never_raises_a_quote(
+                mid in 0.02f64..0.98, net in -100.0f64..100.0, more in 0.0f64..50.0, index in 0usize..6, toxic: bool,
+            ) {
+                let tick = Tick::ALL[index];
+                let p = Parameters { inventory_widening: 0.0, ..Parameters::default() };
+                let (bid, ask) = quote(&p, QuoteInput { mid, net, toxic, tick });
+                let (lower_bid, lower_ask) = quote(&p, QuoteInput { mid, net: net + more, toxic, tick });
+                prop_assert!(lower_bid <= bid || bid.is_none());
+                if let (Some(lower), Some(ask)) = (lower_ask, ask) {
+                    prop_assert!(lower <= ask);
+                }
+            }
+
+            #[test]
+            fn quotes_never_cross_each_other(mid in 0.0f64..=1.0, net in -1e6f64..1e6, index in 0usize..6, toxic: bool) {
+                let tick = Tick::ALL[index];
+                if let (Some(bid), Some(ask)) = quote(&Parameters::default(), QuoteInput { mid, net, toxic, tick }) {
+                    prop_assert!(bid < ask || mid < tick.min_price().to_f64() || mid > tick.max_price().to_f64());
+                }
+            }
+        }
+    }
+}
