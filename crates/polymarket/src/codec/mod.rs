@@ -6,7 +6,11 @@
 
 use thiserror::Error;
 
+pub mod calendar;
+pub mod data;
+pub mod gamma;
 pub mod market;
+pub mod rest;
 
 mod number;
 mod scan;

@@ -1,0 +1,201 @@
+//! Gamma: pages of markets and events, and the cards of their markets (protocol section 10.1).
+
+use oddsmith_domain::{FeeSchedule, MarketCard};
+
+use super::calendar::unix_seconds;
+use super::rest::markets::{condition, delay_ms, read_fee_schedule, stated, two_tokens};
+use super::rest::{Listing, RestFault, decode, listing};
+use crate::wire::{FIRST_CURSOR, GammaEvent, GammaMarket, LAST_CURSOR, Number};
+
+const MARKET: &str = "a market of Gamma";
+const EVENT: &str = "an event of Gamma";
+
+/// How long a taker waits on crypto markets, by their fee type (protocol section 9.3).
+const CRYPTO_TAKER_DELAY_MS: u64 = 150;
+/// How long a taker waits on finance markets, by their fee type.
+const FINANCE_TAKER_DELAY_MS: u64 = 250;
+
+/// A page of markets: `/markets/keyset`, or the plain array of `/markets`, or a single object.
+///
+/// # Errors
+/// [`RestFault`] when the page itself is not understood; a market that is not is in its faults.
+pub fn markets(body: &[u8]) -> Result<Listing<GammaMarket>, RestFault> {
+    let (items, next_cursor) = page(MARKET, body, "markets")?;
+    Ok(listing(MARKET, items, next_cursor))
+}
+
+/// A page of events with their markets: `/events/keyset`, or the plain array of `/events`, or a single object.
+///
+/// # Errors
+/// As [`markets`].
+pub fn events(body: &[u8]) -> Result<Listing<GammaEvent>, RestFault> {
+    let (items, next_cursor) = page(EVENT, body, "events")?;
+    Ok(listing(EVENT, items, next_cursor))
+}
+
+type Items = (Vec<serde_json::Value>, Option<String>);
+
+fn page(what: &'static str, body: &[u8], name: &str) -> Result<Items, RestFault> {
+    use serde_json::Value;
+    match decode::<Value>(what, body)?.value {
+        Value::Array(items) => Ok((items, None)),
+        Value::Object(mut object) => match object.remove(name) {
+            Some(Value::Array(items)) => {
+                let cursor = object.remove("next_cursor").and_then(|cursor| cursor.as_str().map(str::to_owned));
+                let last = |cursor: &String| [FIRST_CURSOR, LAST_CURSOR, ""].contains(&cursor.as_str());
+                Ok((items, cursor.filter(|cursor| !last(cursor))))
+            }
+            Some(_) => Err(RestFault { what, why: format!("`{name}` is not a list") }),
+            None if object.contains_key("id") || object.contains_key("slug") => Ok((vec![Value::Object(object)], None)),
+            None => Err(RestFault { what, why: format!("neither a list nor an object with `{name}`") }),
+        },
+        _ => Err(RestFault { what, why: String::from("neither a list nor an object") }),
+    }
+}
+
+/// Whether the venue takes orders for the market now.
+#[must_use]
+pub fn is_tradable(market: &GammaMarket) -> bool {
+    market.active && !market.closed && !market.archived && market.enable_order_book && market.accepting_orders
+}
+
+/// The card of a market. Fees come from `feeSchedule`; a market that says it has none is free of them.
+///
+/// # Errors
+/// [`RestFault`] names the field. A market whose tokens are not there yet is an error too: ask again later.
+pub fn card(market: &GammaMarket) -> Result<MarketCard, RestFault> {
+    let ids: Vec<&str> = match &market.position_ids {
+        Some(positions) if market.version.as_deref() == Some("v2") => positions.iter().map(|id| id.as_str()).collect(),
+        _ => market.clob_token_ids.0.iter().map(String::as_str).collect(),
+    };
+    if !ids.is_empty() && ids.len() != market.outcomes.0.len() {
+        let why = format!("{} tokens for {} outcomes", ids.len(), market.outcomes.0.len());
+        return Err(RestFault { what: MARKET, why });
+    }
+    let named: Vec<_> = ids.into_iter().zip(market.outcomes.0.iter().map(String::as_str)).collect();
+    let (tokens, outcomes) = two_tokens(MARKET, &named)?;
+    Ok(MarketCard {
+        condition: condition(MARKET, &market.condition_id)?,
+        slug: market.slug.clone(),
+        question: market.question.clone(),
+        tokens,
+        outcomes,
+        tick: stated(MARKET, "orderPriceMinTickSize", &market.order_price_min_tick_size, Number::tick)?,
+        min_size: stated(MARKET, "orderMinSize", &market.order_min_size, Number::shares)?,
+        fee: fee(market)?,
+        end_wall_s: market.end_date.as_deref().and_then(unix_seconds),
+        neg_risk: market.neg_risk,
+        accepting_orders: is_tradable(market),
+        taker_delay_ms: delay_ms(MARKET, &market.seconds_delay)?.max(delay_by_fee_type(market)),
+    })
+}
+
+fn fee(market: &GammaMarket) -> Result<Option<FeeSchedule>, RestFault> {
+    match (&market.fee_schedule, market.fees_enabled) {
+        (_, Some(false)) => Ok(Some(FeeSchedule::FREE)),
+        (Some(fees), _) => read_fee_schedule(MARKET, &fees.rate, &fees.exponent, fees.taker_only).map(Some),
+        (None, _) => Ok(None),
+    }
+}
+
+fn delay_by_fee_type(market: &GammaMarket) -> u64 {
+    match market.fee_type.as_deref() {
+        Some(kind) if kind.starts_with("crypto") => CRYPTO_TAKER_DELAY_MS,
+        Some(kind) if kind.starts_with("finance") => FINANCE_TAKER_DELAY_MS,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::Tick;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json(more: &str) -> String {
+        format!(
+            "{{\"id\":\"7\",\"conditionId\":\"0xab\",\"slug\":\"rain\",\"question\":\"Rain?\",\
+             \"outcomes\":\"[\\\"Up\\\",\\\"Down\\\"]\",\"clobTokenIds\":\"[\\\"111\\\",\\\"222\\\"]\",\"active\":true,\
+             \"closed\":false,\"acceptingOrders\":true,\"enableOrderBook\":true,\"orderMinSize\":5,\
+             \"orderPriceMinTickSize\":0.01,\"endDate\":\"2026-06-24T07:55:00Z\"{more}}}"
+        )
+    }
+
+    fn read(more: &str) -> Result<MarketCard, RestFault> {
+        let listing = markets(json(more).as_bytes())?;
+        card(listing.items.first().expect("a market"))
+    }
+
+    #[test]
+    fn a_card_with_its_fees() {
+        let fees = ",\"feesEnabled\":true,\"feeType\":\"crypto_fees_v2\",\
+                    \"feeSchedule\":{\"exponent\":1,\"rate\":0.07,\"takerOnly\":true,\"rebateRate\":0.2}";
+        let card = read(fees).expect("a card");
+        assert_eq!(card.fee, FeeSchedule::new(70_000, 1, true).ok());
+        assert_eq!((card.tick, card.taker_delay_ms, card.end_wall_s), (Some(Tick::Cent), 150, Some(1_782_287_700)));
+        assert_eq!((card.outcomes, card.accepting_orders), (["Up", "Down"].map(String::from), true));
+    }
+
+    #[test]
+    fn fees_are_never_assumed() {
+        assert_eq!(read("").expect("a card").fee, None);
+        assert_eq!(read(",\"feesEnabled\":true,\"takerBaseFee\":1000").expect("a card").fee, None);
+        assert_eq!(read(",\"feesEnabled\":false").expect("a card").fee, Some(FeeSchedule::FREE));
+        assert!(read(",\"feeSchedule\":{\"rate\":\"seven\",\"exponent\":1}").is_err());
+        assert!(read(",\"feeSchedule\":{}").is_err(), "a schedule without a rate");
+    }
+
+    #[test]
+    fn tokens_in_every_shape() {
+        let list = json("").replace("\"[\\\"111\\\",\\\"222\\\"]\"", "[\"111\",222]");
+        let market = markets(list.as_bytes()).expect("a market").items.remove(0);
+        assert_eq!(card(&market), read(""));
+        for tokens in
+            ["\"\"", "null", "\"[]\"", "\"[\\\"111\\\"]\"", "\"[\\\"a\\\",\\\"b\\\"]\"", "[\"1\",\"2\",\"3\"]"]
+        {
+            let other = json("").replace("\"[\\\"111\\\",\\\"222\\\"]\"", tokens);
+            let market = markets(other.as_bytes()).expect("a market").items.remove(0);
+            assert!(card(&market).is_err(), "{tokens}");
+        }
+        let broken = json("").replace("\"[\\\"111\\\",\\\"222\\\"]\"", "\"alpha_yes\"");
+        let listing = markets(broken.as_bytes()).expect("a page");
+        assert_eq!((listing.items.len(), listing.faults.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_position_market_has_its_own_ids() {
+        let more = ",\"version\":\"v2\",\"positionIds\":[\"333\",\"444\"]";
+        let card = read(more).expect("a card");
+        assert_eq!(card.tokens.map(|token| token.to_string()), ["333", "444"]);
+        assert_eq!(
+            read(",\"version\":\"v1\",\"positionIds\":[]").map(|card| card.tokens),
+            read("").map(|card| card.tokens)
+        );
+    }
+
+    #[test]
+    fn pages_of_every_kind() {
+        let market = json("");
+        let keyset = format!("{{\"markets\":[{market},{{\"active\":7}}],\"next_cursor\":\"abc\"}}");
+        let page = markets(keyset.as_bytes()).expect("a page");
+        assert_eq!((page.items.len(), page.faults.len(), page.next_cursor.as_deref()), (1, 1, Some("abc")));
+        for end in ["\"\"", "null", "\"LTE=\""] {
+            let page = markets(format!("{{\"markets\":[],\"next_cursor\":{end}}}").as_bytes()).expect("a page");
+            assert_eq!(page.next_cursor, None);
+        }
+        let event = format!("[{{\"id\":\"1\",\"slug\":\"e\",\"title\":\"E\",\"markets\":[{market}]}}]");
+        let page = events(event.as_bytes()).expect("a page");
+        assert_eq!(page.items.iter().map(|event| event.markets.len()).collect::<Vec<_>>(), [1]);
+        for bad in ["", "7", "{}", "{\"markets\":7}", "<html>"] {
+            assert!(markets(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (markets(&body), events(&body));
+        }
+    }
+}
