@@ -10,4 +10,5 @@
 //! what happened with [`core::Core::drain_events`].
 
 pub mod core;
+pub mod scenario;
 pub mod world;
