@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
-use oddsmith_domain::{AssetId, Link, LinkState, Time, TokenId};
+use oddsmith_domain::{AssetId, Link, LinkState, MarketBatch, MarketEvent, Time, TokenId};
 
 use super::traffic::Traffic;
 use super::wire::{Due, SessionOutput, SessionSettings, Wire, ns};
+use crate::AssetTable;
+use crate::codec::market::MarketDecoder;
 
 /// The most assets of one connection. Beyond 500 the venue leaves out snapshots without a word; other clients stay at 200.
 pub const SHARD_LIMIT: usize = 200;
@@ -35,6 +37,8 @@ pub struct MarketSession {
     traffic: Traffic,
     state: ShardState,
     data_since_ping: bool,
+    decoder: MarketDecoder,
+    batch: MarketBatch,
     outputs: VecDeque<SessionOutput>,
 }
 
@@ -60,6 +64,8 @@ impl MarketSession {
             traffic: Traffic::new(now, ns(settings.silence_floor_ms), ns(settings.silence_cap_ms)),
             state: ShardState::Down,
             data_since_ping: false,
+            decoder: MarketDecoder::new(),
+            batch: MarketBatch::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -179,6 +185,21 @@ impl MarketSession {
             self.state = ShardState::AwaitingSnapshots;
             self.become_live_if_complete(now);
         }
+    }
+
+    /// Finds the snapshots in a frame. Costs a decoding, so it does so only while [`MarketSession::awaits_snapshots`].
+    pub fn look_for_snapshots(&mut self, text: &[u8], table: &AssetTable, now: Time) {
+        if !self.awaits_snapshots() {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.decoder.decode(table, text, &mut batch);
+        for event in &batch.events {
+            if let MarketEvent::Snapshot(header) = event {
+                self.on_snapshot(header.asset, now);
+            }
+        }
+        self.batch = batch;
     }
 
     /// The snapshot of an asset arrived, on the channel or by REST.

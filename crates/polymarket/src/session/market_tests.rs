@@ -257,3 +257,22 @@ fn a_shard_without_assets_stays_away() {
     session.on_time(at(0));
     assert_eq!((session.next_deadline(), drain(&mut session)), (None, vec![]));
 }
+
+#[test]
+fn snapshots_are_found_in_frames_while_they_are_awaited() {
+    let mut table = AssetTable::new();
+    table.insert(MarketId(0), &crate::assets::tests::card("0x01", ["1000", "1001"]));
+    let book = |token: &str| {
+        format!(
+            r#"{{"event_type":"book","asset_id":"{token}","market":"0x01","timestamp":"1","hash":"","bids":[],"asks":[]}}"#
+        )
+    };
+    let mut session = session(2);
+    session.on_time(at(0));
+    session.on_open(at(0));
+    session.look_for_snapshots(b"{nonsense", &table, at(1));
+    session.look_for_snapshots(format!("[{},{}]", book("1000"), book("7")).as_bytes(), &table, at(1));
+    assert!(session.awaits_snapshots());
+    session.look_for_snapshots(book("1001").as_bytes(), &table, at(2));
+    assert!(session.is_live() && !session.awaits_snapshots());
+}

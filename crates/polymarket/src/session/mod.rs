@@ -16,6 +16,7 @@
 mod backoff;
 mod bucket;
 mod market;
+mod outbox;
 mod traffic;
 mod user;
 mod wire;
@@ -23,5 +24,9 @@ mod wire;
 pub use backoff::Backoff;
 pub use bucket::TokenBucket;
 pub use market::{MarketSession, SHARD_LIMIT, shard_assets};
-pub use user::{UserCredentials, UserSession};
+pub use outbox::{
+    Channel, Endpoint, FreeConnections, Outbox, OutboxOutput, OutboxSettings, Request, RequestBody, RequestId,
+    SendFailure, fetch_failed,
+};
+pub use user::UserSession;
 pub use wire::{SessionOutput, SessionSettings};

@@ -1,28 +1,11 @@
 //! The user channel: authenticated, by condition id.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 
 use oddsmith_domain::{ConditionId, Link, LinkState, Time};
 
 use super::wire::{Due, SessionOutput, SessionSettings, Wire};
-
-/// The API key as the user channel wants it: raw, inside the first frame.
-#[derive(Clone)]
-pub struct UserCredentials {
-    /// The key's id.
-    pub api_key: String,
-    /// The secret, as the venue wrote it.
-    pub secret: String,
-    /// The passphrase.
-    pub passphrase: String,
-}
-
-impl fmt::Debug for UserCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UserCredentials({}, secret and passphrase withheld)", self.api_key)
-    }
-}
+use crate::wire::ApiKeyCreds;
 
 /// The connection to the user channel, without its socket.
 ///
@@ -31,7 +14,7 @@ impl fmt::Debug for UserCredentials {
 #[derive(Debug)]
 pub struct UserSession {
     wire: Wire,
-    credentials: UserCredentials,
+    credentials: ApiKeyCreds,
     markets: BTreeSet<ConditionId>,
     confirmed: bool,
     data_since_ping: bool,
@@ -41,7 +24,7 @@ pub struct UserSession {
 impl UserSession {
     /// A user channel that connects at once. `seed` decides the jitter of its waits.
     #[must_use]
-    pub fn new(credentials: UserCredentials, settings: SessionSettings, seed: u64, now: Time) -> UserSession {
+    pub fn new(credentials: ApiKeyCreds, settings: SessionSettings, seed: u64, now: Time) -> UserSession {
         UserSession {
             wire: Wire::new(settings, seed, now),
             credentials,
@@ -87,7 +70,7 @@ impl UserSession {
         self.wire.on_open(now);
         self.confirmed = false;
         let markets: Vec<_> = self.markets.iter().copied().collect();
-        let UserCredentials { api_key, secret, passphrase } = &self.credentials;
+        let ApiKeyCreds { api_key, secret, passphrase } = &self.credentials;
         let auth = serde_json::json!({ "apiKey": api_key, "secret": secret, "passphrase": passphrase });
         let text = format!(r#"{{"type":"user","auth":{auth},"markets":[{}]}}"#, quoted(&markets));
         self.outputs.push_back(SessionOutput::SendText(text));
@@ -176,7 +159,7 @@ mod tests {
 
     fn session() -> UserSession {
         let credentials =
-            UserCredentials { api_key: "key".into(), secret: "se\"cret=".into(), passphrase: "phrase".into() };
+            ApiKeyCreds { api_key: "key".into(), secret: "se\"cret=".into(), passphrase: "phrase".into() };
         UserSession::new(credentials, SessionSettings::default(), 1, at(0))
     }
 
