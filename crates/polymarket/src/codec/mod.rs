@@ -11,6 +11,7 @@ pub mod data;
 pub mod gamma;
 pub mod market;
 pub mod rest;
+pub mod user;
 
 mod number;
 mod scan;
