@@ -1,0 +1,405 @@
+//! The engine itself: its parts, and the door through which everything comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oddsmith_book::ShardProof;
+use oddsmith_domain::{
+    Action, ActionSeq, AssetId, Command, ConditionId, DoubtCause, Event, Input, InstanceId, Link, LinkState,
+    MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, OrderId, Output, OutputBody, Scope, Setup, Time,
+    TradeId, Usdc,
+};
+use oddsmith_execution::{Fills, Ledger, OrderBuilder, Orders, Plan};
+use oddsmith_polymarket::AssetTable;
+use oddsmith_polymarket::codec::market::MarketDecoder;
+use oddsmith_polymarket::codec::user::{UserDecoder, UserEvent};
+use oddsmith_risk::Gate;
+use oddsmith_strategy::Decision;
+
+use crate::config::{EngineConfig, ns};
+use crate::doubt::Doubt;
+use crate::instance::{Instance, Wanted};
+use crate::market::Market;
+
+/// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
+pub const MAX_PLACEMENTS: usize = 15;
+
+/// Gives every output its number.
+#[derive(Debug, Default)]
+pub(crate) struct Emitter {
+    seq: u64,
+}
+
+impl Emitter {
+    pub(crate) fn event(&mut self, out: &mut Vec<Output>, event: Event) {
+        self.seq += 1;
+        out.push(Output { seq: self.seq, body: OutputBody::Event(event) });
+    }
+
+    pub(crate) fn action(&mut self, out: &mut Vec<Output>, action: Action) -> ActionSeq {
+        self.seq += 1;
+        out.push(Output { seq: self.seq, body: OutputBody::Action(action) });
+        ActionSeq(self.seq)
+    }
+}
+
+/// What an action was for, so that its result finds its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Place(OrderId),
+    Cancel(OrderId),
+    Query(OrderId),
+    Doubt(Scope),
+    Reconcile,
+    Heartbeat,
+    Book(AssetId),
+    Other,
+}
+
+/// The state machine. See the crate's documentation.
+pub struct Engine {
+    pub(crate) emit: Emitter,
+    pub(crate) setup: Option<Setup>,
+    pub(crate) config: EngineConfig,
+    pub(crate) assets: AssetTable,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
+    pub(crate) instances: Vec<Instance>,
+    /// How each market-channel connection stands.
+    pub(crate) shards: BTreeMap<u16, ShardProof>,
+    pub(crate) orders: Orders,
+    pub(crate) fills: Fills,
+    pub(crate) ledger: Ledger,
+    pub(crate) gate: Gate,
+    pub(crate) builder: Option<OrderBuilder>,
+    pub(crate) wallet: Doubt,
+    /// Collateral that the venue counted when the run began; nothing is spent before it is known.
+    pub(crate) opening: Option<Usdc>,
+    pub(crate) awaited: BTreeMap<ActionSeq, Purpose>,
+    pub(crate) timers: Timers,
+    pub(crate) intents: u64,
+    /// Where something may have to be placed or cancelled.
+    pub(crate) plans: BTreeSet<(InstanceId, MarketId)>,
+    /// Matches of unknown orders that were told already.
+    pub(crate) strangers: BTreeSet<TradeId>,
+    /// When the run began, in seconds since the Unix epoch.
+    pub(crate) started_s: u64,
+    /// Where the search for the next due instance begins, so that all get their turn.
+    pub(crate) turn: usize,
+    /// The token whose book was last compared with a REST read.
+    pub(crate) checked: usize,
+    pub(crate) pending: bool,
+    pub(crate) scratch: Scratch,
+    pub(crate) counts: Counts,
+}
+
+/// When things that happen by themselves happen next, on the monotonic clock.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    pub(crate) heartbeat: u64,
+    pub(crate) reconcile: u64,
+    pub(crate) watch: u64,
+    pub(crate) cross_check: u64,
+}
+
+/// Memory that is reused from input to input.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) market: MarketDecoder,
+    pub(crate) batch: MarketBatch,
+    pub(crate) user: UserDecoder,
+    pub(crate) user_events: Vec<UserEvent>,
+    pub(crate) decision: Decision,
+    pub(crate) plan: Plan,
+    pub(crate) working: Vec<oddsmith_execution::WorkingOrder>,
+}
+
+/// What the engine counts for its readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) frames: u64,
+    pub(crate) undecodable: u64,
+    pub(crate) evaluations: u64,
+    pub(crate) placed: u64,
+    pub(crate) canceled: u64,
+    pub(crate) refused: u64,
+    pub(crate) fills: u64,
+}
+
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new()
+    }
+}
+
+impl Engine {
+    /// An engine that waits for its setup.
+    #[must_use]
+    pub fn new() -> Engine {
+        let config = EngineConfig::default();
+        Engine {
+            emit: Emitter::default(),
+            setup: None,
+            gate: Gate::new(config.limits.clone()),
+            config,
+            assets: AssetTable::default(),
+            markets: Vec::new(),
+            by_condition: BTreeMap::new(),
+            instances: Vec::new(),
+            shards: BTreeMap::new(),
+            orders: Orders::default(),
+            fills: Fills::default(),
+            ledger: Ledger::default(),
+            builder: None,
+            wallet: Doubt::none(),
+            opening: None,
+            awaited: BTreeMap::new(),
+            timers: Timers::default(),
+            intents: 0,
+            plans: BTreeSet::new(),
+            strangers: BTreeSet::new(),
+            started_s: 0,
+            turn: 0,
+            checked: 0,
+            pending: false,
+            scratch: Scratch::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes one input at a time and appends what comes out of it to `out`.
+    ///
+    /// No input makes it panic. An input that cannot be used (a frame that cannot be understood, a result of an action that was never
+    /// asked for) leads to an event that says so.
+    pub fn handle(&mut self, input: &Input<'_>, now: Time, out: &mut Vec<Output>) {
+        match input {
+            Input::Setup(setup) => self.on_setup(setup, now, out),
+            Input::Card(card) => self.on_card(card, out),
+            Input::Market { source, bytes } => self.on_market(*source, bytes, now, out),
+            Input::User { bytes } => self.on_user(bytes, now, out),
+            Input::Gateway(result) => self.on_gateway(result, now, out),
+            Input::Link { link, state } => self.on_link(*link, state, now, out),
+            Input::Command(command) => self.on_command(*command, now, out),
+            Input::Tick => return self.on_tick(now, out),
+        }
+        self.pending = true;
+    }
+
+    /// Whether a [`Input::Tick`] would do something now.
+    #[must_use]
+    pub const fn needs_tick(&self) -> bool {
+        self.pending
+    }
+
+    /// The cards of the markets, by [`MarketId`].
+    pub fn cards(&self) -> impl Iterator<Item = (MarketId, &MarketCard)> {
+        self.markets.iter().map(|m| (m.id, &m.card))
+    }
+
+    /// Whether a shutdown was commanded and the venue has shown that nothing of ours is left.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.wallet.has(DoubtCause::Shutdown) && self.wallet.is_verified()
+    }
+
+    fn on_setup(&mut self, setup: &Setup, now: Time, out: &mut Vec<Output>) {
+        if self.setup.is_some() {
+            return self.emit.event(out, Event::Alert { text: "a second setup was refused".to_owned() });
+        }
+        let config = match EngineConfig::from_json(&setup.config) {
+            Ok(config) => config,
+            Err(error) => return self.emit.event(out, Event::Alert { text: error.to_string() }),
+        };
+        match OrderBuilder::new(setup.chain_id, setup.account, setup.seed) {
+            Ok(builder) => self.builder = Some(builder),
+            Err(error) => return self.emit.event(out, Event::Alert { text: error.to_string() }),
+        }
+        for (index, instance) in config.instances.iter().enumerate() {
+            // `from_json` has checked every parameter.
+            let Ok(strategy) = instance.strategy.build() else { continue };
+            self.instances.push(Instance {
+                id: InstanceId(u16::try_from(index).unwrap_or(u16::MAX)),
+                name: instance.name.clone(),
+                strategy,
+                scope: Vec::new(),
+                wants: BTreeMap::new(),
+                dirty: false,
+                urgent: false,
+                evaluated_at: None,
+                quarantined: false,
+            });
+        }
+        self.gate = Gate::new(config.limits.clone());
+        self.started_s = now.wall_s();
+        self.timers = Timers {
+            heartbeat: now.mono_ns,
+            reconcile: now.mono_ns + ns(config.timing.reconcile_ms),
+            watch: now.mono_ns,
+            cross_check: now.mono_ns + ns(config.timing.cross_check_ms),
+        };
+        self.config = config;
+        self.setup = Some(setup.clone());
+        self.doubt_wallet(DoubtCause::Start, now, out);
+    }
+
+    fn on_card(&mut self, card: &MarketCard, out: &mut Vec<Output>) {
+        if let Some(market) = self.by_condition.get(&card.condition).and_then(|id| self.markets.get_mut(id.index())) {
+            market.book.update_card(card);
+            market.card = card.clone();
+            market.touched = true;
+            return;
+        }
+        let covers = |config: &EngineConfig, i: usize| config.instances.get(i).is_some_and(|c| c.covers(&card.slug));
+        if !(0..self.instances.len()).any(|i| covers(&self.config, i)) {
+            return;
+        }
+        let id = MarketId(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
+        self.assets.insert(id, card);
+        self.by_condition.insert(card.condition, id);
+        self.markets.push(Market::new(id, card.clone()));
+        for (index, instance) in self.instances.iter_mut().enumerate() {
+            if covers(&self.config, index) {
+                instance.scope.push(id);
+                instance.wants.insert(id, Wanted::default());
+            }
+        }
+        let action = self.emit.action(out, Action::Subscribe { markets: vec![id] });
+        self.awaited.insert(action, Purpose::Other);
+    }
+
+    fn on_market(&mut self, source: MarketSource, bytes: &[u8], now: Time, out: &mut Vec<Output>) {
+        self.counts.frames += 1;
+        if let MarketSource::Shard(shard) = source {
+            self.shards.insert(shard, ShardProof::Alive(now));
+        }
+        let mut batch = std::mem::take(&mut self.scratch.batch);
+        batch.clear();
+        let report = self.scratch.market.decode(&self.assets, bytes, &mut batch);
+        if report.undecodable > 0 {
+            self.counts.undecodable += u64::from(report.undecodable);
+            let why = report.first_fault.map_or_else(String::new, |fault| fault.to_string());
+            self.emit.event(out, Event::Undecodable { elements: report.undecodable, why });
+        }
+        let mut touched: Option<MarketId> = None;
+        for event in &batch.events {
+            let Some(id) = market_of(event) else { continue };
+            let Some(market) = self.markets.get_mut(id.index()) else { continue };
+            let before = market.health();
+            market.book.apply_event(&batch, event, now, source);
+            learn(market, event);
+            market.report_health(&mut self.emit, before, out);
+            if touched != Some(id)
+                && let Some(before) = touched.replace(id)
+            {
+                self.mark(before, now, out);
+            }
+        }
+        if let Some(id) = touched {
+            self.mark(id, now, out);
+        }
+        self.scratch.batch = batch;
+    }
+
+    /// Marks a market whose book changed, and whoever looks at it. A shock does not wait for the debounce.
+    fn mark(&mut self, id: MarketId, now: Time, out: &mut Vec<Output>) {
+        let Some(market) = self.markets.get_mut(id.index()) else { return };
+        market.book.end_of_frame(now);
+        market.touched = true;
+        let shocked = match (market.mid_in_ticks(), market.mid_ticks) {
+            (Some(mid), Some(last)) => (mid - last).unsigned_abs() >= u64::from(self.config.timing.shock_ticks),
+            _ => false,
+        };
+        for instance in self.instances.iter_mut().filter(|i| i.wants.contains_key(&id)) {
+            instance.dirty = true;
+            instance.urgent |= shocked;
+        }
+        self.review_book(id, now, out);
+    }
+
+    fn on_link(&mut self, link: Link, state: &LinkState, now: Time, out: &mut Vec<Output>) {
+        match (link, state) {
+            (Link::Market(shard), LinkState::Up | LinkState::Alive) => {
+                self.shards.insert(shard, ShardProof::Alive(now));
+                for market in self.markets.iter_mut().filter(|m| m.id.shard() == shard) {
+                    market.doubt.resolve(DoubtCause::MarketLink);
+                }
+            }
+            (Link::Market(shard), LinkState::Down(_) | LinkState::Silent) => {
+                let silent = *state == LinkState::Silent;
+                self.shards.insert(shard, if silent { ShardProof::Silent } else { ShardProof::None });
+                let ids: Vec<_> = self.markets.iter().filter(|m| m.id.shard() == shard).map(|m| m.id).collect();
+                for id in ids {
+                    if let Some(market) = self.markets.get_mut(id.index()) {
+                        market.book.reset();
+                    }
+                    self.doubt_market(id, DoubtCause::MarketLink, now, out);
+                }
+            }
+            (Link::User, LinkState::Up) => self.wallet.resolve(DoubtCause::UserLink),
+            (Link::User, LinkState::Down(_) | LinkState::Silent) => self.doubt_wallet(DoubtCause::UserLink, now, out),
+            (Link::User, LinkState::Alive) | (Link::Orders, _) => {}
+        }
+    }
+
+    fn on_command(&mut self, command: Command, now: Time, out: &mut Vec<Output>) {
+        match command {
+            Command::Stop => self.doubt_wallet(DoubtCause::Operator, now, out),
+            Command::Resume => self.wallet.resolve(DoubtCause::Operator),
+            Command::Shutdown => self.doubt_wallet(DoubtCause::Shutdown, now, out),
+        }
+    }
+
+    /// Something about the wallet is in doubt: everything under the key is cancelled.
+    pub(crate) fn doubt_wallet(&mut self, cause: DoubtCause, now: Time, out: &mut Vec<Output>) {
+        if self.wallet.begin(cause, now, ns(self.config.timing.wallet_cooldown_ms)) {
+            self.emit.event(out, Event::DoubtBegan { scope: Scope::Wallet, cause });
+        }
+        self.pending = true;
+    }
+
+    /// Something about one market is in doubt: its orders are cancelled, the others go on.
+    pub(crate) fn doubt_market(&mut self, id: MarketId, cause: DoubtCause, now: Time, out: &mut Vec<Output>) {
+        let Some(market) = self.markets.get_mut(id.index()) else { return };
+        if market.doubt.begin(cause, now, ns(self.config.timing.market_cooldown_ms)) {
+            self.emit.event(out, Event::DoubtBegan { scope: Scope::Market(id), cause });
+        }
+        self.pending = true;
+    }
+
+    /// How the connection that carries a market stands.
+    pub(crate) fn proof_of(shards: &BTreeMap<u16, ShardProof>, market: MarketId) -> ShardProof {
+        shards.get(&market.shard()).copied().unwrap_or(ShardProof::None)
+    }
+
+    /// The instances that trade a market must be planned and looked at again.
+    pub(crate) fn wake(&mut self, id: MarketId, urgent: bool) {
+        for instance in &mut self.instances {
+            if let Some(wanted) = instance.wants.get_mut(&id) {
+                wanted.held = false;
+                self.plans.insert((instance.id, id));
+                instance.dirty = true;
+                instance.urgent |= urgent;
+            }
+        }
+    }
+}
+
+const fn market_of(event: &MarketEvent) -> Option<MarketId> {
+    Some(match event {
+        MarketEvent::Snapshot(header) => header.asset.market(),
+        MarketEvent::Change(change) => change.asset.market(),
+        MarketEvent::LastTrade { asset, .. }
+        | MarketEvent::TickChange { asset, .. }
+        | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
+        MarketEvent::Resolved { market, .. } => *market,
+    })
+}
+
+/// Takes what an event says of a market beyond its book.
+fn learn(market: &mut Market, event: &MarketEvent) {
+    match event {
+        MarketEvent::Snapshot(header) if market.card.tick.is_none() => market.card.tick = header.tick,
+        MarketEvent::TickChange { tick, .. } => market.card.tick = Some(*tick),
+        MarketEvent::Resolved { .. } => market.resolved = true,
+        _ => {}
+    }
+}

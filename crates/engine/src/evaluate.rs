@@ -1,0 +1,153 @@
+//! When an instance is evaluated, and what becomes of its decision.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
+use oddsmith_strategy::{MarketView, Position, Rest, View};
+
+use crate::config::{Timing, ns};
+use crate::core::Engine;
+use crate::instance::Instance;
+
+impl Instance {
+    /// When the instance is due, on the monotonic clock; `None` while it has no market or was put in quarantine.
+    pub(crate) fn next_evaluation(&self, timing: &Timing) -> Option<u64> {
+        if self.scope.is_empty() || self.quarantined {
+            return None;
+        }
+        let Some(last) = self.evaluated_at else { return Some(0) };
+        Some(match (self.dirty, self.urgent) {
+            (true, true) => 0,
+            (true, false) => last.saturating_add(ns(timing.debounce_ms)),
+            (false, _) => last.saturating_add(ns(timing.sync_interval_ms)),
+        })
+    }
+}
+
+impl Engine {
+    /// Evaluates the next instance that is due, if any. One at a time: the driver looks at lossless inputs in between.
+    pub(crate) fn evaluate_one(&mut self, now: Time, out: &mut Vec<Output>) {
+        let count = self.instances.len();
+        let due = |i: &Instance| i.next_evaluation(&self.config.timing).is_some_and(|at| at <= now.mono_ns);
+        let Some(index) = (0..count).map(|k| (self.turn + k) % count).find(|&i| due(&self.instances[i])) else {
+            return;
+        };
+        self.turn = (index + 1) % count;
+        self.counts.evaluations += 1;
+        if !self.evaluate(index, now) {
+            let name = &self.instances[index].name;
+            let text = format!("strategy instance `{name}` failed and is in quarantine until the next run");
+            self.emit.event(out, Event::Alert { text });
+            self.quarantine(index, out);
+            return;
+        }
+        self.accept_decision(index, out);
+    }
+
+    /// Runs the strategy on a fresh view; `false` if it panicked.
+    fn evaluate(&mut self, index: usize, now: Time) -> bool {
+        let Engine { instances, markets, orders, fills, scratch, wallet, shards, .. } = self;
+        let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
+        else {
+            return true;
+        };
+        (*dirty, *urgent, *evaluated_at) = (false, false, Some(now.mono_ns));
+        for market_id in scope.iter() {
+            if let Some(market) = markets.get_mut(market_id.index()) {
+                market.mid_ticks = market.mid_in_ticks();
+            }
+        }
+        let mut views = Vec::with_capacity(scope.len());
+        for market_id in scope.iter() {
+            let (Some(market), Some(wanted)) = (markets.get(market_id.index()), wants.get(market_id)) else {
+                continue;
+            };
+            if market.resolved {
+                continue;
+            }
+            let position = Outcome::BOTH.map(|outcome| {
+                let asset = market_id.asset(outcome);
+                let available = fills.available(*id, asset);
+                Position {
+                    matched: fills.matched(*id, asset),
+                    settled: fills.settled(*id, asset),
+                    sellable: available - orders.promised(*id, asset).min(available),
+                }
+            });
+            views.push(MarketView {
+                id: *market_id,
+                card: &market.card,
+                book_age_ns: market.book_age_ns(now, Engine::proof_of(shards, *market_id)),
+                book: &market.book,
+                position,
+                fills: &wanted.fills,
+                caution: wallet.is_cautious() || market.doubt.is_cautious(),
+            });
+        }
+        let decision = &mut scratch.decision;
+        decision.clear();
+        let view = View { now, markets: &views };
+        catch_unwind(AssertUnwindSafe(|| strategy.evaluate(&view, decision))).is_ok()
+    }
+
+    /// Takes over what differs from what was wanted before: latest wins, and what is the same is no news.
+    fn accept_decision(&mut self, index: usize, out: &mut Vec<Output>) {
+        let tolerance = self.config.planning.shrink_tolerance;
+        let decision = std::mem::take(&mut self.scratch.decision);
+        for rest in decision.rests() {
+            let Some(instance) = self.instances.get_mut(index) else { break };
+            let Some(wanted) = instance.wants.get_mut(&rest.market) else { continue };
+            if !wanted.differs(rest, tolerance) {
+                if wanted.told.is_some() {
+                    // A limit was in the way: what it counts may have changed meanwhile.
+                    self.plans.insert((instance.id, rest.market));
+                }
+                continue;
+            }
+            wanted.held = false;
+            self.intents += 1;
+            wanted.intent = oddsmith_domain::IntentId(self.intents);
+            wanted.rest = Some(rest.clone());
+            wanted.told = None;
+            let (instance, market) = (instance.id, rest.market);
+            self.plans.insert((instance, market));
+            self.emit.event(
+                out,
+                Event::Decision {
+                    instance,
+                    market,
+                    intent: oddsmith_domain::IntentId(self.intents),
+                    mode: rest.mode,
+                    quotes: rest.quotes.clone(),
+                    reasons: rest.reasons.clone(),
+                },
+            );
+        }
+        self.scratch.decision = decision;
+    }
+
+    /// A strategy that failed wants nothing any more; its orders are cancelled and the other instances go on.
+    fn quarantine(&mut self, index: usize, out: &mut Vec<Output>) {
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        instance.quarantined = true;
+        let id: InstanceId = instance.id;
+        for (market, wanted) in &mut instance.wants {
+            self.intents += 1;
+            wanted.intent = oddsmith_domain::IntentId(self.intents);
+            wanted.rest =
+                Some(Rest { market: *market, mode: Mode::Stop, quotes: Vec::new(), reasons: Default::default() });
+            self.plans.insert((id, *market));
+            self.emit.event(
+                out,
+                Event::Decision {
+                    instance: id,
+                    market: *market,
+                    intent: wanted.intent,
+                    mode: Mode::Stop,
+                    quotes: Vec::new(),
+                    reasons: Default::default(),
+                },
+            );
+        }
+    }
+}

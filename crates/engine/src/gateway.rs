@@ -1,0 +1,277 @@
+//! Results of actions: accepted, refused, or unknown. Never guessed.
+
+use oddsmith_domain::{
+    AccountOrder, CancelOutcome, CanceledOrders, DoubtCause, Event, GatewayInput, GatewayOutcome, OrderId, OrderState,
+    Output, PlaceOutcome, RefusalCode, Scope, Time, UnknownCause, VenueOrderStatus,
+};
+
+use crate::config::ns;
+use crate::core::{Engine, Purpose};
+use crate::tick::RETRY_NS;
+
+/// The longest pause after refusals in a row.
+const MAX_PAUSE_NS: u64 = 60 * Time::SECOND;
+
+impl Engine {
+    pub(crate) fn on_gateway(&mut self, result: &GatewayInput, now: Time, out: &mut Vec<Output>) {
+        let Some(purpose) = self.awaited.remove(&result.action) else {
+            let text = format!("a result came for action {}, which nobody awaits", result.action.0);
+            return self.emit.event(out, Event::Alert { text });
+        };
+        match (purpose, &result.outcome) {
+            (Purpose::Place(id), GatewayOutcome::Place(outcome)) => self.on_placed(&id, outcome, now, out),
+            (Purpose::Cancel(id), GatewayOutcome::Cancel(outcome)) => self.on_canceled(&id, outcome, now, out),
+            (Purpose::Query(id), GatewayOutcome::Query(outcome)) => self.on_queried(&id, outcome, now, out),
+            (Purpose::Doubt(scope), GatewayOutcome::CancelScope(outcome)) => {
+                self.on_scope_canceled(scope, result, outcome, now, out);
+            }
+            (Purpose::Doubt(_), GatewayOutcome::Account(outcome)) => {
+                if self.wallet.awaits(result.action) {
+                    self.on_account_in_doubt(outcome, now, out);
+                }
+            }
+            (Purpose::Reconcile, GatewayOutcome::Account(outcome)) => self.on_reconciled(outcome, now, out),
+            (Purpose::Heartbeat, GatewayOutcome::Heartbeat(outcome)) => match outcome {
+                Ok(()) => self.wallet.resolve(DoubtCause::Heartbeat),
+                Err(cause) => self.on_heartbeat_missed(*cause, now, out),
+            },
+            (Purpose::Book(_) | Purpose::Other, GatewayOutcome::Done(_)) => {}
+            (purpose, outcome) => {
+                let text =
+                    format!("the result of action {} does not fit it: {purpose:?}, {outcome:?}", result.action.0);
+                self.emit.event(out, Event::Alert { text });
+            }
+        }
+    }
+
+    fn on_placed(&mut self, id: &OrderId, outcome: &PlaceOutcome, now: Time, out: &mut Vec<Output>) {
+        match outcome {
+            PlaceOutcome::Accepted { .. } => {
+                // A fill or a cancel may have overtaken the answer; then it says nothing new.
+                if self.state_of(id) == Some(OrderState::PendingNew) {
+                    self.change(id, OrderState::Working, now, out);
+                }
+                self.forgive(id);
+                self.replan_for(id);
+            }
+            PlaceOutcome::Refused { code, text } => {
+                self.counts.refused += 1;
+                self.emit.event(out, Event::Refused { order: *id, text: text.clone() });
+                self.pause(id, now);
+                self.change(id, OrderState::Rejected, now, out);
+                if matches!(
+                    code,
+                    RefusalCode::EngineRestarting | RefusalCode::TradingDisabled | RefusalCode::CancelOnlyMode
+                ) {
+                    self.doubt_wallet(DoubtCause::VenueMode, now, out);
+                    // The mode is tried again after the cool-down.
+                    self.wallet.resolve(DoubtCause::VenueMode);
+                }
+            }
+            PlaceOutcome::NotSent(_) => {
+                self.pause(id, now);
+                self.change(id, OrderState::Rejected, now, out);
+            }
+            PlaceOutcome::Unknown(cause) => {
+                self.change(id, OrderState::Unknown, now, out);
+                self.alert_unknown("placement", id, *cause, out);
+                self.query(*id, out);
+            }
+        }
+    }
+
+    fn on_canceled(&mut self, id: &OrderId, outcome: &CancelOutcome, now: Time, out: &mut Vec<Output>) {
+        match outcome {
+            CancelOutcome::Canceled => self.change(id, OrderState::Canceled, now, out),
+            // Matched, or cancelled before: its own report says which.
+            CancelOutcome::Gone(_) => self.query(*id, out),
+            CancelOutcome::Refused(_) | CancelOutcome::NotSent(_) => {
+                if self.state_of(id) == Some(OrderState::PendingCancel) {
+                    self.back_to_work(id, now, out);
+                    self.pause(id, now);
+                }
+                self.replan_for(id);
+            }
+            CancelOutcome::Unknown(cause) => {
+                if self.state_of(id) == Some(OrderState::PendingCancel) {
+                    self.change(id, OrderState::Unknown, now, out);
+                }
+                self.alert_unknown("cancel", id, *cause, out);
+                self.query(*id, out);
+            }
+        }
+    }
+
+    fn on_queried(
+        &mut self,
+        id: &OrderId,
+        outcome: &Result<Option<AccountOrder>, UnknownCause>,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        self.orders.note(id, |order| order.asked = None);
+        match outcome {
+            Ok(Some(report)) => self.on_order_standing(id, report.status, report.size_matched, now, out),
+            // It was alive once and is not any more. A fill that is still on its way will be counted.
+            Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {
+                self.change(id, OrderState::Canceled, now, out);
+            }
+            // It may still arrive at the venue, or nobody knows: asked again, and in the end a cancel-all decides.
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    /// The venue says how an order stands: on the user channel, in a query or in a list.
+    pub(crate) fn on_order_standing(
+        &mut self,
+        id: &OrderId,
+        status: VenueOrderStatus,
+        matched: oddsmith_domain::Shares,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        self.orders.note(id, |order| {
+            if matched > order.venue_matched {
+                order.venue_matched = matched;
+                order.matched_since = now;
+            }
+        });
+        let Some(state) = self.state_of(id) else { return };
+        match status {
+            VenueOrderStatus::Live | VenueOrderStatus::Unmatched | VenueOrderStatus::Delayed => match state {
+                OrderState::PendingNew | OrderState::Unknown => {
+                    self.back_to_work(id, now, out);
+                    self.replan_for(id);
+                }
+                OrderState::Canceled | OrderState::Rejected => {
+                    // What we took for dead is alive: nothing about the wallet is certain.
+                    let what = format!("order {id} is alive at the venue although it was taken for {state:?}");
+                    self.emit.event(out, Event::Difference { what });
+                    self.doubt_wallet(DoubtCause::Mismatch, now, out);
+                }
+                _ => {}
+            },
+            VenueOrderStatus::Canceled => {
+                if !state.is_final() {
+                    self.change(id, OrderState::Canceled, now, out);
+                }
+            }
+            // The fills say the rest.
+            VenueOrderStatus::Matched | VenueOrderStatus::Other => {}
+        }
+    }
+
+    fn on_scope_canceled(
+        &mut self,
+        scope: Scope,
+        result: &GatewayInput,
+        outcome: &Result<CanceledOrders, UnknownCause>,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        match outcome {
+            Ok(orders) => {
+                for id in &orders.canceled {
+                    if self.state_of(id).is_some_and(|s| !s.is_final()) {
+                        self.counts.canceled += 1;
+                        self.change(id, OrderState::Canceled, now, out);
+                    }
+                }
+                match scope {
+                    Scope::Wallet if self.wallet.awaits(result.action) => self.wallet.done(now, 0),
+                    Scope::Market(market) => self.finish_market_cancel(market, result.action, now, out),
+                    Scope::Wallet => {}
+                }
+            }
+            Err(cause) => {
+                let text = format!("cancelling everything was not answered ({cause:?}); it is tried again");
+                self.emit.event(out, Event::Alert { text });
+                match scope {
+                    Scope::Wallet if self.wallet.awaits(result.action) => self.wallet.retry_at(now.mono_ns + RETRY_NS),
+                    // One market's cancel without an answer is doubt about the wallet.
+                    Scope::Market(market) => {
+                        if let Some(known) = self.markets.get_mut(market.index()) {
+                            known.doubt.retry_at(now.mono_ns + RETRY_NS);
+                        }
+                        self.doubt_wallet(DoubtCause::UnknownOrder, now, out);
+                    }
+                    Scope::Wallet => {}
+                }
+            }
+        }
+    }
+
+    fn finish_market_cancel(
+        &mut self,
+        market: oddsmith_domain::MarketId,
+        action: oddsmith_domain::ActionSeq,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        let left: Vec<_> = self.orders.open_in(market).map(|o| (o.place.id, o.asked.is_some())).collect();
+        let cooldown = ns(self.config.timing.market_cooldown_ms);
+        let Some(known) = self.markets.get_mut(market.index()).filter(|m| m.doubt.awaits(action)) else { return };
+        if left.is_empty() {
+            known.doubt.done_without_reading(now, cooldown);
+            self.emit.event(out, Event::DoubtCleared { scope: Scope::Market(market) });
+            return;
+        }
+        // What the venue did not name is asked for one by one; the scope is cancelled again until it is empty.
+        known.doubt.retry_at(now.mono_ns + RETRY_NS / 2);
+        for (id, asked) in left {
+            if !asked {
+                self.query(id, out);
+            }
+        }
+    }
+
+    fn on_heartbeat_missed(&mut self, cause: UnknownCause, now: Time, out: &mut Vec<Output>) {
+        self.emit.event(out, Event::Alert { text: format!("the venue did not hear our heartbeat ({cause:?})") });
+        self.timers.heartbeat = now.mono_ns + RETRY_NS;
+        self.doubt_wallet(DoubtCause::Heartbeat, now, out);
+    }
+
+    fn state_of(&self, id: &OrderId) -> Option<OrderState> {
+        self.orders.get(id).map(|order| order.state)
+    }
+
+    fn back_to_work(&mut self, id: &OrderId, now: Time, out: &mut Vec<Output>) {
+        let filled = self.orders.get(id).is_some_and(|order| order.filled.is_positive());
+        let to = if filled { OrderState::PartiallyFilled } else { OrderState::Working };
+        self.change(id, to, now, out);
+    }
+
+    fn replan_for(&mut self, id: &OrderId) {
+        if let Some(order) = self.orders.get(id) {
+            let (instance, market) = (order.place.instance, order.place.asset.market());
+            self.replan(instance, market);
+        }
+    }
+
+    /// After a refusal the instance waits in this market, longer each time in a row.
+    fn pause(&mut self, id: &OrderId, now: Time) {
+        let first = ns(self.config.timing.refusal_pause_ms);
+        if let Some(wanted) = self.wanted_of(id) {
+            let pause = first.saturating_mul(1 << wanted.refusals.min(16)).min(MAX_PAUSE_NS);
+            wanted.refusals = wanted.refusals.saturating_add(1);
+            wanted.paused_until = now.mono_ns.saturating_add(pause);
+        }
+    }
+
+    fn forgive(&mut self, id: &OrderId) {
+        if let Some(wanted) = self.wanted_of(id) {
+            wanted.refusals = 0;
+        }
+    }
+
+    fn wanted_of(&mut self, id: &OrderId) -> Option<&mut crate::instance::Wanted> {
+        let order = self.orders.get(id)?;
+        let (instance, market) = (order.place.instance, order.place.asset.market());
+        self.instances.get_mut(usize::from(instance.0))?.wants.get_mut(&market)
+    }
+
+    fn alert_unknown(&mut self, what: &str, id: &OrderId, cause: UnknownCause, out: &mut Vec<Output>) {
+        let text = format!("the {what} of order {id} has no known outcome ({cause:?}); the venue is asked");
+        self.emit.event(out, Event::Alert { text });
+    }
+}

@@ -1,0 +1,118 @@
+//! Inputs that wait, in their classes.
+//!
+//! Lossless inputs come first, in the order in which they arrived, and none is ever dropped. Market frames are all applied, in
+//! order, but in slices: after each slice whatever lossless input has arrived meanwhile is served. Ticks do not queue at all: that time
+//! has passed is one flag.
+
+use std::collections::VecDeque;
+
+use oddsmith_domain::{Input, MarketSource, Output, Time};
+
+use crate::Engine;
+
+/// The most market frames of one slice.
+pub const SLICE_FRAMES: usize = 64;
+
+/// The longest a slice of market frames lasts, in nanoseconds.
+pub const SLICE_NS: u64 = 50_000;
+
+/// An input that has to wait, and therefore owns its bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedInput {
+    /// A frame of the user channel.
+    User(Vec<u8>),
+    /// Anything else that is lossless.
+    Other(Input<'static>),
+}
+
+/// Where inputs and what came of them go, in order: the journal, and whoever carries out actions.
+pub trait Sink {
+    /// Takes one input that was handled, and its outputs.
+    fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]);
+
+    /// The time now.
+    fn now(&mut self) -> Time;
+}
+
+/// The waiting room before an [`Engine`].
+#[derive(Debug, Default)]
+pub struct Lanes {
+    lossless: VecDeque<OwnedInput>,
+    frames: VecDeque<(MarketSource, usize)>,
+    /// The bytes of all waiting frames, one after the other; the front ones up to `consumed` are done with.
+    bytes: Vec<u8>,
+    consumed: usize,
+    outputs: Vec<Output>,
+}
+
+impl Lanes {
+    /// Empty lanes.
+    #[must_use]
+    pub fn new() -> Lanes {
+        Lanes::default()
+    }
+
+    /// A lossless input arrives. Market frames and ticks do not belong here; [`Lanes::push_frame`] takes the former.
+    pub fn push(&mut self, input: OwnedInput) {
+        self.lossless.push_back(input);
+    }
+
+    /// A market frame arrives. Its bytes are copied into memory that is reused.
+    pub fn push_frame(&mut self, source: MarketSource, frame: &[u8]) {
+        self.frames.push_back((source, frame.len()));
+        self.bytes.extend_from_slice(frame);
+    }
+
+    /// How many inputs wait: lossless ones, and market frames.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.lossless.len(), self.frames.len())
+    }
+
+    /// Runs one slice: every lossless input that waits; then market frames, up to [`SLICE_FRAMES`] or [`SLICE_NS`]; then one tick
+    /// if the engine wants one or its deadline has come. Returns whether anything is left to do at once.
+    pub fn slice(&mut self, engine: &mut Engine, sink: &mut impl Sink) -> bool {
+        while let Some(input) = self.lossless.pop_front() {
+            match &input {
+                OwnedInput::User(bytes) => self.hand_over(engine, sink, &Input::User { bytes }),
+                OwnedInput::Other(input) => self.hand_over(engine, sink, input),
+            };
+        }
+        self.slice_of_frames(engine, sink);
+        let now = sink.now();
+        if engine.needs_tick() || engine.next_deadline().is_some_and(|at| at <= now.mono_ns) {
+            self.hand_over(engine, sink, &Input::Tick);
+        }
+        !self.lossless.is_empty() || !self.frames.is_empty() || engine.needs_tick()
+    }
+
+    fn slice_of_frames(&mut self, engine: &mut Engine, sink: &mut impl Sink) {
+        let mut until = None;
+        let bytes = std::mem::take(&mut self.bytes);
+        for _ in 0..SLICE_FRAMES {
+            let Some((source, len)) = self.frames.pop_front() else { break };
+            let frame = bytes.get(self.consumed..self.consumed + len).unwrap_or_default();
+            self.consumed += len;
+            let now = self.hand_over(engine, sink, &Input::Market { source, bytes: frame });
+            if now.mono_ns >= *until.get_or_insert(now.mono_ns.saturating_add(SLICE_NS)) {
+                break;
+            }
+        }
+        self.bytes = bytes;
+        if self.frames.is_empty() {
+            self.bytes.clear();
+            self.consumed = 0;
+        } else if self.consumed > self.bytes.len() / 2 {
+            self.bytes.drain(..self.consumed);
+            self.consumed = 0;
+        }
+    }
+
+    fn hand_over(&mut self, engine: &mut Engine, sink: &mut impl Sink, input: &Input<'_>) -> Time {
+        let now = sink.now();
+        self.outputs.clear();
+        engine.handle(input, now, &mut self.outputs);
+        sink.record(input, now, &self.outputs);
+        now
+    }
+}

@@ -1,0 +1,52 @@
+//! The deterministic engine.
+//!
+//! This crate composes the rooms below it into one state machine: [`Engine::handle`] takes an [`Input`] and the time, and appends what
+//! comes out of it, actions and events, to a list. It owns modes, doubt, schedules and the order in which things happen. It never reads
+//! a clock, opens a socket or a file, spawns a thread, or draws a random number: whoever drives it does, and writes down what went
+//! in, so that the same inputs lead to the same outputs, byte for byte.
+//!
+//! # The story of a tick
+//!
+//! A driver reads frames and hands them over as they are:
+//!
+//! ```
+//! use oddsmith_domain::{Command, Input, Time};
+//! use oddsmith_engine::Engine;
+//!
+//! let mut engine = Engine::new();
+//! let mut out = Vec::new();
+//! let now = Time { mono_ns: 1, wall_ns: 1_790_000_000_000_000_000 };
+//! engine.handle(&Input::Command(Command::Stop), now, &mut out);
+//! // Inputs only change state and mark what is affected. `Tick` looks at timers, evaluates and plans.
+//! engine.handle(&Input::Tick, now, &mut out);
+//! assert!(!engine.needs_tick());
+//! ```
+//!
+//! - A market frame is decoded and applied to its books, at once and always; the markets that it touched become due.
+//! - A user frame or a gateway result changes orders, fills and the ledger.
+//! - A tick walks timers, cancels what the book has moved through, evaluates *one* due instance, and plans for it: at most
+//!   [`MAX_PLACEMENTS`] orders. If more is due, [`Engine::needs_tick`] stays true, and the driver looks at lossless inputs before
+//!   it ticks again.
+//!
+//! [`Lanes`] keeps that order between inputs for a driver that has many of them waiting.
+
+mod account;
+mod config;
+mod core;
+mod doubt;
+mod evaluate;
+mod gateway;
+mod instance;
+mod lanes;
+mod market;
+mod place;
+mod tick;
+mod view;
+
+pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
+pub use core::{Engine, MAX_PLACEMENTS};
+pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
+pub use view::{EngineView, InstanceView, MarketLine, QuoteView, Totals};
+
+#[allow(unused_imports, reason = "named in the documentation")]
+use oddsmith_domain::Input;

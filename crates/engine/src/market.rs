@@ -1,0 +1,74 @@
+//! A market as the engine knows it.
+
+use oddsmith_book::{PairBook, ShardProof};
+use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time, Usdc};
+
+use crate::core::Emitter;
+use crate::doubt::Doubt;
+
+/// One market: its card, its book, its doubt.
+pub(crate) struct Market {
+    pub(crate) id: MarketId,
+    pub(crate) card: MarketCard,
+    pub(crate) book: PairBook,
+    pub(crate) doubt: Doubt,
+    /// The venue has decided it: nothing is traded here any more.
+    pub(crate) resolved: bool,
+    /// Its book changed since its working orders were last compared with it.
+    pub(crate) touched: bool,
+    /// The YES mid when an instance was last evaluated on it, in ticks.
+    pub(crate) mid_ticks: Option<i64>,
+    /// The worst loss that its holdings and open orders can come to.
+    pub(crate) worst_loss: Usdc,
+    /// The last known YES mid: what holdings are valued at.
+    pub(crate) mark: Option<Price>,
+    /// When each token's book may be fetched again, on the monotonic clock.
+    pub(crate) fetch_at: [u64; 2],
+}
+
+impl Market {
+    pub(crate) fn new(id: MarketId, card: MarketCard) -> Market {
+        let book = PairBook::new(&card);
+        Market {
+            id,
+            card,
+            book,
+            doubt: Doubt::none(),
+            resolved: false,
+            touched: false,
+            mid_ticks: None,
+            worst_loss: Usdc::ZERO,
+            mark: None,
+            fetch_at: [0; 2],
+        }
+    }
+
+    /// The health of both tokens' books.
+    pub(crate) fn health(&self) -> [BookHealth; 2] {
+        Outcome::BOTH.map(|outcome| self.book.health(outcome))
+    }
+
+    /// Tells what has changed since `before`.
+    pub(crate) fn report_health(&self, emit: &mut Emitter, before: [BookHealth; 2], out: &mut Vec<Output>) {
+        for (outcome, before) in Outcome::BOTH.into_iter().zip(before) {
+            let health = self.book.health(outcome);
+            if health != before {
+                emit.event(out, Event::Book { asset: self.id.asset(outcome), health });
+            }
+        }
+    }
+
+    /// The YES mid in whole ticks, when both sides are there: coarse on purpose, it only tells shocks.
+    pub(crate) fn mid_in_ticks(&self) -> Option<i64> {
+        let tick = i64::from(self.card.tick?.units());
+        let bid = self.book.best_bid(Outcome::Yes)?.price.units();
+        let ask = self.book.best_ask(Outcome::Yes)?.price.units();
+        Some(i64::from(bid + ask) / (2 * tick))
+    }
+
+    /// Nanoseconds since both tokens' books were last proven to be current, given how their connection stands.
+    pub(crate) fn book_age_ns(&self, now: Time, shard: ShardProof) -> Option<u64> {
+        let [yes, no] = Outcome::BOTH.map(|outcome| self.book.proof_age_ns(outcome, now, shard));
+        Some(yes?.max(no?))
+    }
+}

@@ -1,0 +1,286 @@
+//! What happens by itself: timers, doubt's steps, the watch over books and orders.
+
+use oddsmith_domain::{
+    Action, AssetId, BookHealth, DoubtCause, Event, FetchWhat, MarketId, OrderState, Outcome, Output, Scope, Side, Time,
+};
+
+use crate::config::ns;
+use crate::core::{Engine, Purpose};
+use crate::doubt::Want;
+
+/// How often books, unknown orders and the day's profit are looked at.
+const WATCH_NS: u64 = 100 * Time::MILLI;
+/// How long a request that failed rests before it is made again.
+pub(crate) const RETRY_NS: u64 = Time::SECOND;
+/// How often a book that is not trusted is fetched again.
+const REFETCH_NS: u64 = Time::SECOND;
+
+impl Engine {
+    pub(crate) fn on_tick(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.pending = false;
+        if self.setup.is_none() {
+            return;
+        }
+        self.step_wallet(now, out);
+        self.step_markets(now, out);
+        self.step_timers(now, out);
+        self.cancel_moved_through(now, out);
+        if self.wallet.may_quote() {
+            self.evaluate_one(now, out);
+        }
+        self.plan_due(now, out);
+        self.pending |= self.next_deadline().is_some_and(|at| at <= now.mono_ns);
+    }
+
+    /// When a [`oddsmith_domain::Input::Tick`] is due at the latest, on the monotonic clock.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.setup.as_ref()?;
+        let timing = &self.config.timing;
+        let mut next = self.timers.watch;
+        if timing.heartbeat_ms > 0 {
+            next = next.min(self.timers.heartbeat);
+        }
+        next = self.wallet.deadline().map_or(next, |at| next.min(at));
+        if self.wallet.may_quote() {
+            for instance in &self.instances {
+                next = instance.next_evaluation(timing).map_or(next, |at| next.min(at));
+            }
+            for (instance, market) in &self.plans {
+                next = next.min(self.plan_at(*instance, *market));
+            }
+        }
+        Some(next)
+    }
+
+    fn step_wallet(&mut self, now: Time, out: &mut Vec<Output>) {
+        match self.wallet.want(now, ns(self.config.timing.caution_ms)) {
+            Some(Want::Cancel) => {
+                let action = self.emit.action(out, Action::CancelAll);
+                self.awaited.insert(action, Purpose::Doubt(Scope::Wallet));
+                self.wallet.asked(action);
+                self.pending_cancel_all(now, out);
+            }
+            Some(Want::Read) => {
+                let action = self.fetch_account(Purpose::Doubt(Scope::Wallet), now, out);
+                self.wallet.asked(action);
+            }
+            Some(Want::Ended) => {
+                self.emit.event(out, Event::DoubtEnded { scope: Scope::Wallet });
+                self.wake_all();
+            }
+            None => {}
+        }
+    }
+
+    fn step_markets(&mut self, now: Time, out: &mut Vec<Output>) {
+        let caution = ns(self.config.timing.caution_ms);
+        for index in 0..self.markets.len() {
+            let Some(market) = self.markets.get_mut(index) else { continue };
+            let id = market.id;
+            match market.doubt.want(now, caution) {
+                Some(Want::Cancel) if self.orders.open_in(id).next().is_none() => {
+                    let cooldown = ns(self.config.timing.market_cooldown_ms);
+                    market.doubt.done_without_reading(now, cooldown);
+                    self.emit.event(out, Event::DoubtCleared { scope: Scope::Market(id) });
+                }
+                Some(Want::Cancel) => {
+                    let action = self.emit.action(out, Action::CancelMarket { market: id });
+                    self.awaited.insert(action, Purpose::Doubt(Scope::Market(id)));
+                    market.doubt.asked(action);
+                    let open: Vec<_> = self.orders.open_in(id).map(|o| o.place.id).collect();
+                    for order in open {
+                        self.change(&order, OrderState::PendingCancel, now, out);
+                    }
+                }
+                Some(Want::Ended) => {
+                    self.emit.event(out, Event::DoubtEnded { scope: Scope::Market(id) });
+                    self.wake(id, true);
+                }
+                Some(Want::Read) | None => {}
+            }
+        }
+    }
+
+    fn pending_cancel_all(&mut self, now: Time, out: &mut Vec<Output>) {
+        let open: Vec<_> = self.orders.open().filter(|o| o.state != OrderState::Unknown).map(|o| o.place.id).collect();
+        for order in open {
+            self.change(&order, OrderState::PendingCancel, now, out);
+        }
+    }
+
+    pub(crate) fn fetch_account(
+        &mut self,
+        purpose: Purpose,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) -> oddsmith_domain::ActionSeq {
+        // A minute of overlap: what is known already is not counted again.
+        let since = self.started_s.saturating_sub(60).max(now.wall_s().saturating_sub(3_600));
+        let action = self.emit.action(out, Action::Fetch(FetchWhat::Account { trades_since_s: since }));
+        self.awaited.insert(action, purpose);
+        action
+    }
+
+    fn step_timers(&mut self, now: Time, out: &mut Vec<Output>) {
+        let timing = &self.config.timing;
+        if timing.heartbeat_ms > 0 && now.mono_ns >= self.timers.heartbeat {
+            self.timers.heartbeat = now.mono_ns + ns(timing.heartbeat_ms);
+            if !self.awaited.values().any(|p| *p == Purpose::Heartbeat) {
+                let action = self.emit.action(out, Action::Heartbeat);
+                self.awaited.insert(action, Purpose::Heartbeat);
+            }
+        }
+        if now.mono_ns >= self.timers.reconcile {
+            self.timers.reconcile = now.mono_ns + ns(self.config.timing.reconcile_ms);
+            if self.wallet.may_quote() && !self.awaited.values().any(|p| *p == Purpose::Reconcile) {
+                self.fetch_account(Purpose::Reconcile, now, out);
+            }
+        }
+        if now.mono_ns >= self.timers.cross_check {
+            self.timers.cross_check = now.mono_ns + ns(self.config.timing.cross_check_ms);
+            self.cross_check(now, out);
+        }
+        if now.mono_ns >= self.timers.watch {
+            self.timers.watch = now.mono_ns + WATCH_NS;
+            self.watch_books(now, out);
+            self.watch_orders(now, out);
+            self.watch_profit(now, out);
+        }
+    }
+
+    /// Reads the next book in turn by REST: a quiet book on a live connection counts as fresh only because this is done.
+    fn cross_check(&mut self, now: Time, out: &mut Vec<Output>) {
+        let tokens = self.markets.len() * 2;
+        if tokens == 0 {
+            return;
+        }
+        self.checked = (self.checked + 1) % tokens;
+        if let Ok(index) = u32::try_from(self.checked) {
+            self.fetch_book(AssetId(index), now, out);
+        }
+    }
+
+    fn watch_books(&mut self, now: Time, out: &mut Vec<Output>) {
+        for index in 0..self.markets.len() {
+            let Some(market) = self.markets.get_mut(index) else { continue };
+            let id = market.id;
+            let before = market.health();
+            market.book.idle_check(now);
+            market.report_health(&mut self.emit, before, out);
+            let stale = market
+                .book_age_ns(now, Engine::proof_of(&self.shards, id))
+                .is_none_or(|age| age > ns(self.config.timing.stale_book_ms));
+            let exposed = self.orders.open_in(id).next().is_some();
+            if stale && exposed {
+                self.doubt_market(id, DoubtCause::StaleBook, now, out);
+            } else if !stale {
+                market.doubt.resolve(DoubtCause::StaleBook);
+            }
+            self.review_book(id, now, out);
+        }
+    }
+
+    /// Draws the consequences of a book's health: a dirty one stops its market, and what is not trusted is fetched.
+    pub(crate) fn review_book(&mut self, id: MarketId, now: Time, out: &mut Vec<Output>) {
+        let Some(market) = self.markets.get_mut(id.index()) else { return };
+        let health = market.health();
+        if health.contains(&BookHealth::Dirty) {
+            self.doubt_market(id, DoubtCause::DirtyBook, now, out);
+        } else {
+            market.doubt.resolve(DoubtCause::DirtyBook);
+        }
+        for outcome in Outcome::BOTH {
+            if matches!(health[outcome.index()], BookHealth::Dirty | BookHealth::Suspect) {
+                self.fetch_book(id.asset(outcome), now, out);
+            }
+        }
+    }
+
+    fn fetch_book(&mut self, asset: AssetId, now: Time, out: &mut Vec<Output>) {
+        let Some(market) = self.markets.get_mut(asset.market().index()) else { return };
+        let fetch_at = &mut market.fetch_at[asset.outcome().index()];
+        if now.mono_ns < *fetch_at {
+            return;
+        }
+        *fetch_at = now.mono_ns + REFETCH_NS;
+        let action = self.emit.action(out, Action::Fetch(FetchWhat::Book(asset)));
+        self.awaited.insert(action, Purpose::Book(asset));
+    }
+
+    /// Asks for orders whose fate is unknown, and stops the wallet when it stays so, or when fills are missing for too long.
+    fn watch_orders(&mut self, now: Time, out: &mut Vec<Output>) {
+        let timing = &self.config.timing;
+        let (unknown_ns, missing_ns) = (ns(timing.unknown_order_ms), ns(timing.missing_fill_ms));
+        let mut ask = Vec::new();
+        let (mut too_long, mut missing) = (false, false);
+        for order in self.orders.open() {
+            let age = now.since(order.state_since);
+            if order.state == OrderState::Unknown {
+                too_long |= age > unknown_ns;
+                if order.asked.is_none() && age > unknown_ns / 4 {
+                    ask.push(order.place.id);
+                }
+            }
+            if order.venue_matched.floor_lots() > order.filled && now.since(order.matched_since) > missing_ns {
+                missing = true;
+            }
+        }
+        for id in ask {
+            self.query(id, out);
+        }
+        if too_long {
+            self.doubt_wallet(DoubtCause::UnknownOrder, now, out);
+        }
+        if missing {
+            self.doubt_wallet(DoubtCause::Mismatch, now, out);
+        }
+    }
+
+    fn watch_profit(&mut self, now: Time, out: &mut Vec<Output>) {
+        for market in &mut self.markets {
+            market.mark = market.book.mid(Outcome::Yes).and_then(price_of).or(market.mark);
+        }
+        let profit = self.profit();
+        if self.gate.mark(profit, now.wall_s()) {
+            self.doubt_wallet(DoubtCause::DailyLoss, now, out);
+        } else if !self.gate.loss_latched(now.wall_s()) {
+            self.wallet.resolve(DoubtCause::DailyLoss);
+        }
+    }
+
+    /// Cancels, at once and without waiting for an evaluation, every order that its book has moved through.
+    fn cancel_moved_through(&mut self, now: Time, out: &mut Vec<Output>) {
+        for index in 0..self.markets.len() {
+            let Some(market) = self.markets.get_mut(index) else { continue };
+            if !std::mem::take(&mut market.touched) {
+                continue;
+            }
+            let (id, bid, ask) = (market.id, market.book.best_bid(Outcome::Yes), market.book.best_ask(Outcome::Yes));
+            let through: Vec<_> = self
+                .orders
+                .open_in(id)
+                .filter(|o| matches!(o.state, OrderState::Working | OrderState::PartiallyFilled))
+                .filter(|o| match o.open().in_yes_terms() {
+                    (Side::Buy, price) => ask.is_some_and(|ask| ask.price <= price),
+                    (Side::Sell, price) => bid.is_some_and(|bid| bid.price >= price),
+                })
+                .map(|o| o.place.id)
+                .collect();
+            for order in through {
+                self.cancel(&order, now, out);
+            }
+        }
+    }
+
+    fn wake_all(&mut self) {
+        for id in (0..self.markets.len()).filter_map(|i| u32::try_from(i).ok()) {
+            self.wake(MarketId(id), true);
+        }
+    }
+}
+
+/// The nearest price unit to a mid.
+fn price_of(mid: f64) -> Option<oddsmith_domain::Price> {
+    oddsmith_domain::Tick::TenThousandth.floor(mid + 0.00005)
+}
