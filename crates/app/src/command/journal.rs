@@ -1,0 +1,72 @@
+//! `oddsmith journal`: lists, prints and checks journals.
+
+use std::io::{BufWriter, Write, stdout};
+
+use oddsmith_journal::{Ending, ExportError, Reader, envelope, export, verify};
+
+use crate::cli::{Arguments, JournalAction};
+use crate::data::{DataDir, Run};
+use crate::failure::Failure;
+
+/// Carries the command out.
+pub fn run(arguments: &Arguments, action: &JournalAction) -> Result<(), Failure> {
+    let data = DataDir::find(arguments.data.as_deref());
+    match action {
+        JournalAction::Ls => list(&data),
+        JournalAction::Cat { run, kind } => print(&data.resolve(run)?, kind.as_deref()),
+        JournalAction::Verify { run } => check(&data.resolve(run)?),
+    }
+}
+
+fn list(data: &DataDir) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    for run in data.runs()? {
+        let (started, command) =
+            run.manifest.as_ref().map_or((0, "?"), |manifest| (manifest.started_wall_ns, manifest.command.as_str()));
+        writeln!(out, "{}  {}  {command}", run.name(), crate::time::utc(started)).map_err(|e| Failure::output(&e))?;
+    }
+    Ok(())
+}
+
+fn print(run: &Run, kind: Option<&str>) -> Result<(), Failure> {
+    let mut reader = Reader::open(&run.dir)?;
+    let mut out = BufWriter::new(stdout().lock());
+    match kind {
+        None => {
+            export(&mut reader, &mut out)?;
+        }
+        Some(kind) => {
+            let id = reader.run();
+            while let Some(record) = reader.next()? {
+                if record.head.kind.to_string().starts_with(kind) {
+                    let sequence = record.sequence;
+                    let line = envelope(id, &record).map_err(|source| ExportError::Codec { sequence, source })?;
+                    serde_json::to_writer(&mut out, &line).map_err(|e| Failure::output(&e.into()))?;
+                    out.write_all(b"\n").map_err(|e| Failure::output(&e))?;
+                }
+            }
+            out.flush().map_err(|e| Failure::output(&e))?;
+        }
+    }
+    if let Ending::Torn(damage) = reader.ending()? {
+        eprintln!("oddsmith: the journal's end is damaged and {} bytes are lost: {damage}", damage.lost_bytes);
+    }
+    Ok(())
+}
+
+fn check(run: &Run) -> Result<(), Failure> {
+    let verification = verify(&run.dir)?;
+    let how = match &verification.ending {
+        Ending::Sealed => "closed",
+        Ending::Open => "complete, not closed (its run still works, or was killed)",
+        Ending::Torn(damage) => {
+            return Err(Failure::Answer(format!(
+                "the first {} records are valid, then the journal's end is damaged and {} bytes are lost: {damage}",
+                verification.records, damage.lost_bytes
+            )));
+        }
+    };
+    let (records, segments) = (verification.records, verification.segments);
+    writeln!(stdout(), "{}  {records} records in {segments} segments, all valid; {how}", verification.run)
+        .map_err(|e| Failure::output(&e))
+}

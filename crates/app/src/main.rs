@@ -1,0 +1,40 @@
+//! The `oddsmith` binary: command line, configuration, drivers and lifecycle.
+//!
+//! This crate connects the other rooms and speaks to people. It holds no logic that a room should hold: what decides is in the
+//! engine, what knows the venue in `polymarket`, what writes down in `journal`.
+//!
+//! Data goes to standard output, talk to standard error. Exit codes: 0 done; 1 the answer is no (a file could not be read, a replay
+//! differs, a journal is damaged, something of ours is left at the venue); 2 the command line or the configuration is wrong; 3 it
+//! failed while running.
+
+mod cli;
+mod command;
+mod data;
+mod failure;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed our output, `head` for one, has read enough.
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("oddsmith: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Journal { action } => command::journal::run(arguments, action),
+    }
+}
