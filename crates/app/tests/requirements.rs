@@ -100,7 +100,7 @@ fn what_is_named_exists() {
         }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
-    println!("rows shown, by area: {shown:?}; together {}", shown.values().sum::<i32>());
+    eprintln!("rows shown, by area: {shown:?}; together {}", shown.values().sum::<i32>());
 }
 
 /// What is wrong with a place: `path::function` of a test, or `oddsmith …` or a script's path as a command.
