@@ -52,18 +52,32 @@ pub(crate) struct Scanner<'a> {
     at: usize,
     /// What it means to meet the end of `bytes`.
     at_end: FaultKind,
+    /// Whether `bytes` is known to be UTF-8.
+    checked: bool,
 }
 
 impl<'a> Scanner<'a> {
-    /// A cursor at `at`. Bytes from the first that is not UTF-8 on are as good as missing.
-    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Scanner<'a> {
-        match std::str::from_utf8(bytes) {
-            Ok(_) => Scanner { bytes, at, at_end: FaultKind::Truncated },
-            Err(error) => {
-                let sound = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                Scanner { bytes: sound, at, at_end: FaultKind::NotUtf8 }
-            }
+    /// A cursor at the beginning.
+    pub(crate) const fn new(bytes: &'a [u8]) -> Scanner<'a> {
+        Scanner { bytes, at: 0, at_end: FaultKind::Truncated, checked: false }
+    }
+
+    /// Makes sure that only UTF-8 is looked at: from the first byte that is not, all are as good as missing. To be done before
+    /// any string is taken.
+    #[inline]
+    pub(crate) fn validate(&mut self) {
+        if self.checked {
+            return;
         }
+        self.checked = true;
+        if let Err(error) = std::str::from_utf8(self.bytes) {
+            self.bytes = self.bytes.get(..error.valid_up_to()).unwrap_or_default();
+            self.at_end = FaultKind::NotUtf8;
+        }
+    }
+
+    pub(crate) const fn seek(&mut self, at: usize) {
+        self.at = at;
     }
 
     pub(crate) const fn at(&self) -> usize {
@@ -81,7 +95,8 @@ impl<'a> Scanner<'a> {
 
     /// A complaint about the byte under the cursor, or about the end.
     #[cold]
-    pub(crate) fn broken(&self, kind: FaultKind) -> Broken {
+    pub(crate) fn broken(&mut self, kind: FaultKind) -> Broken {
+        self.validate();
         let kind = if self.at >= self.bytes.len() { self.at_end } else { kind };
         Broken { at: self.at.min(self.bytes.len()) as u32, kind }
     }
@@ -313,25 +328,44 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes at the beginning of `bytes` need no attention inside a string: all but quotes, backslashes and control
-/// characters. Eight at a time: in each mask the lowest flag is exact, so the lowest of all is too.
+/// characters. Short strings end within the first two words; long ones are passed in blocks that the compiler turns into vectors.
 #[inline]
 fn plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
     let mut rest = bytes;
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        let (quote, slash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-        let flags = (quote.wrapping_sub(ONES) & !quote)
-            | (slash.wrapping_sub(ONES) & !slash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let flags = flags & HIGHS;
+    for _ in 0..2 {
+        let Some((word, tail)) = rest.split_first_chunk::<8>() else { break };
+        let flags = attention(u64::from_le_bytes(*word));
         if flags != 0 {
             return at + (flags.trailing_zeros() / 8) as usize;
         }
-        at += 8;
-        rest = tail;
+        (at, rest) = (at + 8, tail);
+    }
+    while let Some((block, tail)) = rest.split_first_chunk::<32>() {
+        if block.iter().fold(false, |any, &byte| any | matches!(byte, b'"' | b'\\' | 0..0x20)) {
+            break;
+        }
+        (at, rest) = (at + 32, tail);
+    }
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let flags = attention(u64::from_le_bytes(*word));
+        if flags != 0 {
+            return at + (flags.trailing_zeros() / 8) as usize;
+        }
+        (at, rest) = (at + 8, tail);
     }
     at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
+}
+
+/// Flags the bytes of a word that need attention, in their highest bits. In each of the three masks the lowest flag is exact,
+/// so the lowest of all is too; higher ones may be false.
+#[inline]
+const fn attention(word: u64) -> u64 {
+    let (quote, slash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
+    let flags = (quote.wrapping_sub(ONES) & !quote)
+        | (slash.wrapping_sub(ONES) & !slash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    flags & HIGHS
 }
 
 /// Writes what an escaped string means into `out`; `None` when that does not fit, or holds half of a surrogate pair.
@@ -378,7 +412,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> Scan<Kind> {
-        let mut scanner = Scanner::new(text.as_bytes(), 0);
+        let mut scanner = Scanner::new(text.as_bytes());
         let kind = scanner.value()?.kind;
         scanner.skip_space();
         if scanner.is_done() { Ok(kind) } else { Err(scanner.broken(FaultKind::Trailing)) }
@@ -447,7 +481,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_end_the_frame() {
-        let mut scanner = Scanner::new(b"[\"abc\xff\"]", 0);
+        let mut scanner = Scanner::new(b"[\"abc\xff\"]");
+        scanner.validate();
         assert_eq!(scanner.value(), Err(Broken { at: 5, kind: FaultKind::NotUtf8 }));
     }
 

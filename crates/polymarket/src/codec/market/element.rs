@@ -3,106 +3,11 @@
 use oddsmith_domain::{BookLevel, LevelChange, MarketEvent, SnapshotHeader};
 
 use super::fields::{Field, Fields, Key, Unescaped};
-use super::{Frame, Mark};
+use super::what::{CHANGE, What};
+use super::{Frame, Levels, Mark, Unknown};
 use crate::codec::number::Decimal;
 use crate::codec::scan::{Broken, Kind, Raw, Scan, Scanner, unescape};
 use crate::codec::{DecodeReport, Fault, FaultKind};
-
-/// What an element is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Book,
-    PriceChange,
-    LastTrade,
-    TickSize,
-    BestBidAsk,
-    NewMarket,
-    Resolved,
-}
-
-impl What {
-    fn named(text: &[u8]) -> Option<What> {
-        Some(match text {
-            b"book" => What::Book,
-            b"price_change" => What::PriceChange,
-            b"last_trade_price" => What::LastTrade,
-            b"tick_size_change" => What::TickSize,
-            b"best_bid_ask" => What::BestBidAsk,
-            b"new_market" => What::NewMarket,
-            b"market_resolved" => What::Resolved,
-            _ => return None,
-        })
-    }
-
-    /// REST books have no `event_type`, and some captured frames lost theirs: their fields still say what they are.
-    fn shaped(fields: &Fields) -> Option<What> {
-        if fields.has(Key::Bids) || fields.has(Key::Asks) {
-            Some(What::Book)
-        } else if fields.has(Key::PriceChanges) {
-            Some(What::PriceChange)
-        } else if fields.has(Key::NewTickSize) {
-            Some(What::TickSize)
-        } else if fields.has(Key::Price) && fields.has(Key::FeeRateBps) {
-            Some(What::LastTrade)
-        } else {
-            None
-        }
-    }
-
-    /// The fields that such an element is known to have.
-    const fn known(self) -> u64 {
-        const COMMON: u64 = Key::bits(&[Key::EventType, Key::Market, Key::Timestamp]);
-        COMMON
-            | match self {
-                What::Book => Key::bits(&[
-                    Key::AssetId,
-                    Key::Hash,
-                    Key::Bids,
-                    Key::Asks,
-                    Key::TickSize,
-                    Key::MinOrderSize,
-                    Key::NegRisk,
-                    Key::LastTradePrice,
-                    Key::Version,
-                ]),
-                What::PriceChange => Key::PriceChanges.bit() | CHANGE,
-                What::LastTrade => {
-                    Key::bits(&[Key::AssetId, Key::Price, Key::Size, Key::Side, Key::FeeRateBps, Key::TransactionHash])
-                }
-                What::TickSize => Key::bits(&[Key::AssetId, Key::OldTickSize, Key::NewTickSize]),
-                What::BestBidAsk => Key::bits(&[Key::AssetId, Key::BestBid, Key::BestAsk, Key::Spread]),
-                What::NewMarket | What::Resolved => {
-                    Key::bits(&[Key::WinningAssetId, Key::WinningOutcome]) | ANNOUNCEMENT
-                }
-            }
-    }
-}
-
-/// The fields of an entry of `price_changes` (and of a change of the first protocol, which stood alone).
-const CHANGE: u64 = Key::bits(&[Key::AssetId, Key::Price, Key::Size, Key::Side, Key::Hash, Key::BestBid, Key::BestAsk]);
-
-/// The fields that describe a market.
-const ANNOUNCEMENT: u64 = Key::bits(&[
-    Key::Id,
-    Key::Question,
-    Key::Slug,
-    Key::Description,
-    Key::AssetsIds,
-    Key::Outcomes,
-    Key::EventMessage,
-    Key::Tags,
-    Key::ConditionId,
-    Key::Active,
-    Key::ClobTokenIds,
-    Key::SportsMarketType,
-    Key::Line,
-    Key::GameStartTime,
-    Key::OrderPriceMinTickSize,
-    Key::GroupItemTitle,
-    Key::TakerBaseFee,
-    Key::FeesEnabled,
-    Key::FeeSchedule,
-]);
 
 /// What the lists of an element held. Their contents are already in the batch; a fault makes the element worthless.
 #[derive(Default)]
@@ -113,20 +18,16 @@ struct Lists {
     irregular: bool,
     /// The first level that could not be decoded, or a list that is none.
     fault: Option<Fault>,
+    /// Known keys in changes which should not be there.
+    strange: u32,
     /// What happened to the changes; counts only if the element is a price change.
     report: DecodeReport,
-}
-
-/// A run of levels in the batch.
-#[derive(Clone, Copy)]
-struct Levels {
-    first: usize,
-    count: usize,
 }
 
 /// Decodes one element, which is any JSON value, and leaves the cursor behind it.
 pub(super) fn decode(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>) -> Scan<()> {
     let mark = frame.mark();
+    scanner.validate();
     let (fields, mut lists, unknown) = match collect(frame, scanner) {
         Ok(collected) => collected,
         Err(broken) => {
@@ -137,12 +38,9 @@ pub(super) fn decode(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>) -> Scan<(
     let judge = Judge { frame: &mut *frame, bytes: scanner.bytes(), fields: &fields, lists: &mut lists, mark };
     match judge.judge() {
         Ok(Verdict::Understood(what)) => {
-            frame.report.elements += 1;
             let strange = (fields.seen & !what.known()).count_ones();
-            frame.report.unknown_fields += strange + unknown.count;
-            if strange + unknown.count > 0 {
-                frame.report.first_unknown.get_or_insert(unknown.first.unwrap_or(fields.start));
-            }
+            let strange = strange + if what == What::PriceChange { lists.strange } else { 0 };
+            frame.understood(strange, unknown, fields.start);
         }
         Ok(Verdict::Unknown) => {
             frame.roll_back(mark);
@@ -157,20 +55,6 @@ pub(super) fn decode(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>) -> Scan<(
     Ok(())
 }
 
-/// Keys that nobody knows.
-#[derive(Default)]
-struct Unknown {
-    count: u32,
-    first: Option<u32>,
-}
-
-impl Unknown {
-    fn note(&mut self, key: Raw) {
-        self.count += 1;
-        self.first.get_or_insert(key.start);
-    }
-}
-
 fn key_of(bytes: &[u8], raw: Raw) -> Option<Key> {
     if raw.kind == Kind::Text {
         return Key::of(raw.slice(bytes));
@@ -182,7 +66,8 @@ fn key_of(bytes: &[u8], raw: Raw) -> Option<Key> {
 
 fn collect(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>) -> Scan<(Fields, Lists, Unknown)> {
     scanner.skip_space();
-    let (mut fields, mut lists, mut unknown) = (Fields::at(scanner.at()), Lists::default(), Unknown::default());
+    let (mut fields, mut lists, mut unknown) = (Fields::default(), Lists::default(), Unknown::default());
+    fields.begin(scanner.at());
     if scanner.peek() != Some(b'{') {
         let raw = scanner.value()?;
         lists.fault = Some(Fault { at: raw.start, field: None, kind: FaultKind::NotAnEvent });
@@ -226,9 +111,10 @@ fn levels(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>, lists: &mut Lists, k
         return Ok(None);
     }
     let first = frame.batch.levels.len();
+    let mut fields = Fields::default();
     let mut more = scanner.opens(b'[', b']')?;
     while more {
-        match level(scanner)? {
+        match entry(scanner, &mut fields, &mut Unknown::default())?.and_then(|()| level(scanner.bytes(), &fields)) {
             Ok((level, regular)) => {
                 frame.batch.levels.push(level);
                 lists.irregular |= !regular;
@@ -242,24 +128,17 @@ fn levels(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>, lists: &mut Lists, k
     Ok(Some(Levels { first, count: frame.batch.levels.len() - first }))
 }
 
-/// One level of a book: an object with a price, a size, and whatever else.
-fn level(scanner: &mut Scanner<'_>) -> Scan<Field<(BookLevel, bool)>> {
-    let fields = match entry(scanner, &mut Unknown::default())? {
-        Ok(fields) => fields,
-        Err(fault) => return Ok(Err(fault)),
-    };
-    let read = || {
-        let (price, text) = fields.price(scanner.bytes(), Key::Price)?;
-        let (size, regular) = fields.size(scanner.bytes())?;
-        Ok((BookLevel { price, price_decimals: text.decimals, size }, regular && text.regular))
-    };
-    Ok(read())
+/// One level: a price, a size, and whether their texts are regular.
+fn level(bytes: &[u8], fields: &Fields) -> Field<(BookLevel, bool)> {
+    let (price, text) = fields.price(bytes, Key::Price)?;
+    let (size, regular) = fields.size(bytes)?;
+    Ok((BookLevel { price, price_decimals: text.decimals, size }, regular && text.regular))
 }
 
-/// The fields of an object inside a list, or why it is none.
-fn entry(scanner: &mut Scanner<'_>, unknown: &mut Unknown) -> Scan<Field<Fields>> {
+/// Collects the fields of an object inside a list; a fault when it is none.
+fn entry(scanner: &mut Scanner<'_>, fields: &mut Fields, unknown: &mut Unknown) -> Scan<Field<()>> {
     scanner.skip_space();
-    let mut fields = Fields::at(scanner.at());
+    fields.begin(scanner.at());
     if scanner.peek() != Some(b'{') {
         let raw = scanner.value()?;
         return Ok(Err(Fault { at: raw.start, field: None, kind: FaultKind::WrongType }));
@@ -279,7 +158,7 @@ fn entry(scanner: &mut Scanner<'_>, unknown: &mut Unknown) -> Scan<Field<Fields>
         }
         more = scanner.another(b'}')?;
     }
-    Ok(fields.duplicate.map_or(Ok(fields), Err))
+    Ok(fields.duplicate.map_or(Ok(()), Err))
 }
 
 fn changes(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>, lists: &mut Lists, unknown: &mut Unknown) -> Scan<()> {
@@ -287,11 +166,12 @@ fn changes(frame: &mut Frame<'_>, scanner: &mut Scanner<'_>, lists: &mut Lists, 
         return Ok(());
     }
     lists.changes = true;
+    let mut fields = Fields::default();
     let mut more = scanner.opens(b'[', b']')?;
     while more {
-        match entry(scanner, unknown)? {
-            Ok(fields) => {
-                lists.report.unknown_fields += (fields.seen & !CHANGE).count_ones();
+        match entry(scanner, &mut fields, unknown)? {
+            Ok(()) => {
+                lists.strange += (fields.seen & !CHANGE).count_ones();
                 change(frame, scanner.bytes(), &fields, &mut lists.report);
             }
             Err(fault) => lists.report.fail(fault),
@@ -357,10 +237,17 @@ impl Judge<'_, '_> {
             }
         } else {
             let nothing = Fault { at: self.fields.start, field: None, kind: FaultKind::NotAnEvent };
-            What::shaped(self.fields).ok_or(self.lists.fault.unwrap_or(nothing))?
+            What::shaped(self.fields.seen).ok_or(self.lists.fault.unwrap_or(nothing))?
         };
         // Whatever it is, it says which market it is about.
         self.fields.text(self.bytes, Key::Market, |_| Ok(()))?;
+        // Lists that belong to another kind of element are nothing here.
+        if what != What::PriceChange {
+            self.frame.batch.events.truncate(self.mark.events);
+        }
+        if what != What::Book {
+            self.frame.batch.levels.truncate(self.mark.levels);
+        }
         match what {
             What::Book => self.book()?,
             What::PriceChange => self.price_change()?,
@@ -393,12 +280,7 @@ impl Judge<'_, '_> {
         }
         let bids = self.lists.bids.ok_or_else(|| fields.fault(Key::Bids, FaultKind::Missing))?;
         let asks = self.lists.asks.ok_or_else(|| fields.fault(Key::Asks, FaultKind::Missing))?;
-        if asks.first < bids.first {
-            // The batch wants bids first.
-            if let Some(levels) = self.frame.batch.levels.get_mut(asks.first..) {
-                levels.rotate_left(asks.count.min(levels.len()));
-            }
-        }
+        let first_level = self.frame.bids_first(bids, asks);
         let mut irregular = self.lists.irregular;
         let mut tick = None;
         if fields.states(Key::TickSize) {
@@ -421,7 +303,7 @@ impl Judge<'_, '_> {
             asset,
             timestamp_ms,
             hash: fields.hash(bytes)?,
-            first_level: bids.first.min(asks.first) as u32,
+            first_level,
             bids: bids.count as u32,
             asks: asks.count as u32,
             tick,
@@ -448,11 +330,7 @@ impl Judge<'_, '_> {
             // The first protocol had one change, its fields beside the time.
             change(self.frame, self.bytes, self.fields, &mut self.lists.report);
         }
-        for event in self.frame.batch.events.iter_mut().skip(self.mark.events) {
-            if let MarketEvent::Change(change) = event {
-                change.timestamp_ms = timestamp;
-            }
-        }
+        self.frame.date_changes(self.mark, timestamp);
         self.frame.report.absorb(&self.lists.report);
         Ok(())
     }

@@ -15,19 +15,7 @@ macro_rules! keys {
         pub(crate) enum Key { $($key,)* }
 
         impl Key {
-            #[cfg(test)]
             const ALL: &[Key] = &[$(Key::$key),*];
-
-            /// The key with this text.
-            #[inline]
-            #[allow(non_upper_case_globals, reason = "each text is named after its key")]
-            pub(crate) fn of(text: &[u8]) -> Option<Key> {
-                $(const $key: &[u8] = $text.as_bytes();)*
-                match text {
-                    $($key => Some(Key::$key),)*
-                    _ => None,
-                }
-            }
 
             pub(crate) const fn text(self) -> &'static str {
                 match self { $(Key::$key => $text,)* }
@@ -54,6 +42,7 @@ keys! {
     Version = "version",
     NewTickSize = "new_tick_size",
     WinningAssetId = "winning_asset_id",
+    // Lists are read where they stand.
     Bids = "bids",
     Asks = "asks",
     PriceChanges = "price_changes",
@@ -84,7 +73,94 @@ keys! {
     FeeSchedule = "fee_schedule",
 }
 
+/// Where each key is found by [`slot_of`]: the key's number plus one, zero for none. The compiler checks that no two share a slot.
+const SLOTS: [u8; 256] = {
+    let (mut slots, mut at) = ([0u8; 256], 0);
+    while at < Key::ALL.len() {
+        let slot = slot_of(Key::ALL[at].text().as_bytes());
+        assert!(slots[slot] == 0, "two keys in one slot: choose other factors");
+        slots[slot] = at as u8 + 1;
+        at += 1;
+    }
+    slots
+};
+
+/// The first 16 bytes of a key as a number, to compare them at once.
+struct Pattern {
+    text: u128,
+    mask: u128,
+    len: usize,
+}
+
+const PATTERNS: [Pattern; Key::ALL.len()] = {
+    let mut patterns = [const { Pattern { text: 1, mask: 0, len: 0 } }; Key::ALL.len()];
+    let mut at = 0;
+    while at < patterns.len() {
+        patterns[at] = Pattern::of(Key::ALL[at].text().as_bytes());
+        at += 1;
+    }
+    patterns
+};
+
+impl Pattern {
+    const fn of(key: &[u8]) -> Pattern {
+        if key.len() > 16 {
+            // A text outside the mask equals nothing.
+            return Pattern { text: 1, mask: u128::MAX, len: key.len() };
+        }
+        let (mut text, mut at) = (0u128, 0);
+        while at < key.len() {
+            text |= (key[at] as u128) << (8 * at);
+            at += 1;
+        }
+        Pattern { text, mask: u128::MAX >> (128 - 8 * key.len()), len: key.len() }
+    }
+}
+
+/// Mixes the length, and the first, the middle and the last byte of a key.
+const fn slot_of(text: &[u8]) -> usize {
+    let (len, [first, last]) = match text {
+        [] => return 0,
+        [first, .., last] => (text.len(), [*first, *last]),
+        [only] => (1, [*only, *only]),
+    };
+    let middle = text[len / 2];
+    (len * 45 + middle as usize * 94 + last as usize * 141 + first as usize * 226) & 255
+}
+
 impl Key {
+    /// The key with this text.
+    #[inline]
+    pub(crate) fn of(text: &[u8]) -> Option<Key> {
+        let number = SLOTS.get(slot_of(text)).copied().unwrap_or(0);
+        let key = *Key::ALL.get(usize::from(number).checked_sub(1)?)?;
+        (key.text().as_bytes() == text).then_some(key)
+    }
+
+    /// Whether the key stands at the beginning of these 16 bytes; never for a longer key.
+    #[inline]
+    pub(crate) const fn begins(self, word: u128) -> bool {
+        let pattern = &PATTERNS[self as usize];
+        (word ^ pattern.text) & pattern.mask == 0
+    }
+
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        PATTERNS[self as usize].len
+    }
+
+    /// The key at the beginning of these 16 bytes, if they hold its closing quote too.
+    #[inline]
+    pub(crate) fn in_word(word: u128) -> Option<Key> {
+        const ONES: u128 = u128::MAX / 255;
+        let quote = word ^ (ONES * 0x22);
+        let len = (quote.wrapping_sub(ONES) & !quote & (ONES << 7)).trailing_zeros() as usize / 8;
+        let bytes = word.to_le_bytes();
+        let number = SLOTS.get(slot_of(bytes.get(..len)?)).copied().unwrap_or(0);
+        let key = *Key::ALL.get(usize::from(number).checked_sub(1)?)?;
+        (key.len() == len && len < 16 && key.begins(word)).then_some(key)
+    }
+
     pub(crate) const fn bit(self) -> u64 {
         1 << self as u32
     }
@@ -100,8 +176,8 @@ impl Key {
     }
 }
 
-/// Keys whose values are kept: the ones before [`Key::OldTickSize`].
-const KEPT: usize = Key::OldTickSize as usize;
+/// Keys whose values are kept: the ones before [`Key::Bids`].
+const KEPT: usize = Key::Bids as usize;
 
 /// A text of the venue with its escapes resolved. Nothing that we read is longer than 128 bytes.
 pub(crate) type Unescaped = ArrayString<128>;
@@ -121,8 +197,9 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    pub(crate) fn at(start: usize) -> Fields {
-        Fields { start: start as u32, ..Fields::default() }
+    /// Forgets everything, for an object that starts at `start`. Places of values that were not seen since are not read.
+    pub(crate) fn begin(&mut self, start: usize) {
+        (self.seen, self.start, self.duplicate) = (0, start as u32, None);
     }
 
     /// Notes a key; false when its value must be ignored because it was seen before.
@@ -147,8 +224,12 @@ impl Fields {
         self.seen & key.bit() != 0
     }
 
+    #[inline]
     fn get(&self, key: Key) -> Raw {
-        self.raw.get(key as usize).copied().unwrap_or_default()
+        match self.raw.get(key as usize) {
+            Some(raw) if self.has(key) => *raw,
+            _ => Raw::default(),
+        }
     }
 
     /// A complaint about a field, at its value or, when it is missing, at the object.
@@ -230,20 +311,12 @@ impl Fields {
 
     /// A grid, and whether its text is the usual one.
     pub(crate) fn tick(&self, frame: &[u8], key: Key) -> Field<(Tick, bool)> {
-        self.loose(frame, key, |text| {
-            let tick = Tick::parse(text).map_err(|_| FaultKind::UnknownWord)?;
-            Ok((tick, tick.as_str().as_bytes() == text))
-        })
+        self.loose(frame, key, tick)
     }
 
     /// The minimum order size, and whether its text is the shortest one.
     pub(crate) fn min_size(&self, frame: &[u8]) -> Field<(Shares, bool)> {
-        self.loose(frame, Key::MinOrderSize, |text| {
-            let (size, regular) = number::size(text)?;
-            let mut shortest = Unescaped::new();
-            let written = std::fmt::Write::write_fmt(&mut shortest, format_args!("{}", size.shares));
-            Ok((size.shares, regular && written.is_ok() && shortest.as_bytes() == text))
-        })
+        self.loose(frame, Key::MinOrderSize, min_size)
     }
 
     pub(crate) fn flag(&self, key: Key) -> Field<bool> {
@@ -259,6 +332,20 @@ impl Fields {
     pub(crate) fn states(&self, key: Key) -> bool {
         !matches!(self.get(key).kind, Kind::Absent | Kind::Null)
     }
+}
+
+/// A grid, and whether its text is the usual one.
+pub(crate) fn tick(text: &[u8]) -> Result<(Tick, bool), FaultKind> {
+    let tick = Tick::parse(text).map_err(|_| FaultKind::UnknownWord)?;
+    Ok((tick, tick.as_str().as_bytes() == text))
+}
+
+/// A minimum order size, and whether its text is the shortest one.
+pub(crate) fn min_size(text: &[u8]) -> Result<(Shares, bool), FaultKind> {
+    let (size, regular) = number::size(text)?;
+    let mut shortest = Unescaped::new();
+    let written = std::fmt::Write::write_fmt(&mut shortest, format_args!("{}", size.shares));
+    Ok((size.shares, regular && written.is_ok() && shortest.as_bytes() == text))
 }
 
 #[inline]
