@@ -33,7 +33,8 @@ pub struct OwnLeg {
     pub price: Price,
     /// The size.
     pub size: Shares,
-    /// What the shares cost or brought, exactly, rounded against us to the millionth.
+    /// What the shares cost or brought, by the venue's rounding: a maker's collateral is rounded down to the millionth, and the
+    /// taker of a mint or a merge has the rest of the dollar.
     pub notional: Usdc,
     /// The fee, by the market's schedule.
     pub fee: Usdc,
@@ -59,7 +60,7 @@ pub fn own_legs(
             side: leg.side,
             price: leg.price,
             size: leg.size,
-            notional: notional(leg.side, leg.size, leg.price),
+            notional: leg.size.cost_floor(leg.price),
             fee: Usdc::ZERO,
             taker: false,
         })
@@ -70,34 +71,32 @@ pub fn own_legs(
     legs
 }
 
-/// The taker's part: made of the makers' prices when their legs account for the whole size, of the stated price otherwise.
+/// The taker's part: made of the makers' parts when their legs account for the whole size, of the stated price otherwise.
 fn taker_leg(trade: &AccountTrade, schedule: FeeSchedule) -> OwnLeg {
     let matched: Shares = trade.legs.iter().map(|leg| leg.size).sum();
-    let parts: Vec<(Shares, Price)> = if matched == trade.size && !trade.legs.is_empty() {
-        // A maker of the other token was matched by a mint or a merge: his price is the complement of the taker's.
-        let price = |leg: &oddsmith_domain::MakerLeg| {
-            if leg.asset == trade.asset { leg.price } else { leg.price.complement() }
-        };
-        trade.legs.iter().map(|leg| (leg.size, price(leg))).collect()
+    let (mut notional, mut fee) = (Usdc::ZERO, Usdc::ZERO);
+    if matched == trade.size && !trade.legs.is_empty() {
+        for leg in &trade.legs {
+            let makers = leg.size.cost_floor(leg.price);
+            // A maker of the other token was matched by a mint or a merge: both together make a dollar a share.
+            let complementary = leg.asset == trade.asset;
+            let price = if complementary { leg.price } else { leg.price.complement() };
+            notional += if complementary { makers } else { Usdc::from_micros(leg.size.micros()) - makers };
+            fee += schedule.taker_fee(leg.size, price);
+        }
     } else {
-        vec![(trade.size, trade.price)]
-    };
+        notional = trade.size.cost_floor(trade.price);
+        fee = schedule.taker_fee(trade.size, trade.price);
+    }
     OwnLeg {
         order: trade.taker_order,
         asset: trade.asset,
         side: trade.side,
         price: trade.price,
         size: trade.size,
-        notional: parts.iter().map(|&(size, price)| notional(trade.side, size, price)).sum(),
-        fee: parts.iter().map(|&(size, price)| schedule.taker_fee(size, price)).sum(),
+        notional,
+        fee,
         taker: true,
-    }
-}
-
-fn notional(side: Side, size: Shares, price: Price) -> Usdc {
-    match side {
-        Side::Buy => size.cost_ceil(price),
-        Side::Sell => size.cost_floor(price),
     }
 }
 
@@ -340,7 +339,7 @@ mod tests {
             side,
             price,
             size,
-            notional: notional(side, size, price),
+            notional: size.cost_floor(price),
             fee: Usdc::ZERO,
             taker: false,
         }
