@@ -170,7 +170,7 @@ impl PairBook {
         self.trades.push(TradePrint { at: now, timestamp_ms, outcome, price, size, side });
         let last_trade = LastTrade::At(price);
         if self.facts.last_trade != last_trade {
-            self.checks.facts_before = Some(self.facts);
+            self.checks.facts_will_change(self.facts);
             self.facts.last_trade = last_trade;
         }
     }
@@ -189,7 +189,7 @@ impl PairBook {
     /// The price grid changes, for both tokens: they are one market.
     pub fn tick_change(&mut self, _outcome: Outcome, tick: Tick) {
         if self.facts.tick != Some(tick) {
-            self.checks.facts_before = Some(self.facts);
+            self.checks.facts_will_change(self.facts);
             self.facts.tick = Some(tick);
             self.facts_stamp = self.facts_stamp.max(self.newest);
         }

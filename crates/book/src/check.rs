@@ -58,7 +58,7 @@ struct Capture {
     hash: VenueHash,
     stamp: u32,
     timestamp_ms: u64,
-    facts: [Facts; 2],
+    facts: [Facts; 3],
 }
 
 #[derive(Clone, Debug)]
@@ -73,8 +73,12 @@ pub(crate) struct Checks {
     pub irregular: [bool; 2],
     /// Whether the stated best prices of the last frame have been looked at.
     pub stated_seen: bool,
-    /// The facts before their last change: a hash may have been made just before a trade or a tick change was announced.
-    pub facts_before: Option<Facts>,
+    /// The facts before their last change, because a hash may have been made just before a trade or a tick change was announced;
+    /// and those before their first change since the last level changed, which the open batch's hashes cover: an order that
+    /// matches at several prices is announced several times.
+    pub facts_before: [Option<Facts>; 2],
+    /// Whether the facts have changed since the last change of a level.
+    facts_moved: bool,
     last_change: Time,
     batches: u32,
     capture: Option<Capture>,
@@ -91,7 +95,8 @@ impl Default for Checks {
             groups: [ArrayVec::new(), ArrayVec::new()],
             irregular: [false; 2],
             stated_seen: true,
-            facts_before: None,
+            facts_before: [None; 2],
+            facts_moved: false,
             last_change: Time::default(),
             batches: 0,
             capture: None,
@@ -105,8 +110,16 @@ impl Checks {
     pub fn abandon(&mut self) {
         self.groups.iter_mut().for_each(ArrayVec::clear);
         self.capture = None;
-        (self.batch_stamp, self.stated_seen, self.facts_before) = (0, true, None);
+        (self.batch_stamp, self.stated_seen, self.facts_before) = (0, true, [None; 2]);
         self.irregular = [false; 2];
+    }
+
+    /// Keeps the facts of now. Called before every change of them.
+    pub fn facts_will_change(&mut self, facts: Facts) {
+        self.facts_before[0] = Some(facts);
+        if !std::mem::replace(&mut self.facts_moved, true) {
+            self.facts_before[1] = Some(facts);
+        }
     }
 
     /// Whether a hash waits for the end of its batch.
@@ -197,6 +210,7 @@ impl PairBook {
     ) {
         let checks = &mut self.checks;
         checks.last_change = now;
+        checks.facts_moved = false;
         checks.irregular[outcome.index()] |= irregular;
         if stamp < checks.batch_stamp {
             return;
@@ -293,7 +307,7 @@ impl PairBook {
     }
 
     /// The hash of a token's book as it stands, at the open batch's time. Where the current facts do not give the `expected` hash
-    /// and those before their last change do, it is the latter.
+    /// and earlier ones that may be meant do, it is the latter.
     fn ladder_hash(&mut self, outcome: Outcome, expected: VenueHash) -> Option<VenueHash> {
         if self.checks.irregular[outcome.index()] {
             return None;
@@ -304,9 +318,10 @@ impl PairBook {
             hasher.hash(outcome, self.checks.batch_ms, facts, bids, asks)
         };
         let current = hash(&self.facts);
-        let before = self.checks.facts_before.filter(|_| current != Some(expected)).and_then(|facts| hash(&facts));
+        let earlier = self.checks.facts_before.iter().flatten().filter(|_| current != Some(expected));
+        let before = earlier.filter_map(&mut hash).find(|before| *before == expected);
         self.hasher = hasher;
-        before.filter(|before| *before == expected).or(current)
+        before.or(current)
     }
 
     /// Copies the book of the first token that waits for a check.
@@ -324,12 +339,13 @@ impl PairBook {
             levels.extend(self.venue_levels(outcome, side));
         }
         self.checks.captured = captured;
+        let [last, first] = self.checks.facts_before;
         self.checks.capture = Some(Capture {
             outcome,
             hash,
             stamp: self.checks.batch_stamp,
             timestamp_ms: self.checks.batch_ms,
-            facts: [self.facts, self.checks.facts_before.unwrap_or(self.facts)],
+            facts: [self.facts, last.unwrap_or(self.facts), first.unwrap_or(self.facts)],
         });
     }
 
