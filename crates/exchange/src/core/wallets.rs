@@ -1,7 +1,8 @@
 //! The known accounts, and the wallets that belong to a signing address.
 
 use oddsmith_domain::{Address, SignatureType};
-use sha3::{Digest, Keccak256};
+use oddsmith_polymarket::order::{POLYGON, proxy_wallet, safe_wallet};
+use sha2::{Digest, Sha256};
 
 /// Addresses 0 to 9 of the public development mnemonic "test test test test test test test test test test test junk"
 /// (derivation path m/44'/60'/0'/0/i). Their private keys are public knowledge: never send anything of value there.
@@ -32,61 +33,46 @@ pub const KNOWN_SECRETS: [&str; 10] = [
     "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
 ];
 
-const SAFE_FACTORY: &str = "0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b";
-const SAFE_INIT_HASH: &str = "2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf";
-const PROXY_FACTORY: &str = "0xaB45c5A4B0c941a2F231C04C3f49182e1A254052";
-const PROXY_INIT_HASH: &str = "d21df8dc65880a8606f09fe0ce3df9b8869287ab0b058be05aa9e8af6330a00b";
-const DEPOSIT_FACTORY: &str = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07";
-
 /// The account that pays for orders of a signature type (protocol 2.3): the address itself, or a wallet whose address
 /// CREATE2 derives from it.
 ///
-/// The venue's derivation of deposit wallets (type 3) is not published; ours uses their factory with the init-code hash of
-/// an empty contract, so that every signer has exactly one, stable over runs. The exchange also accepts any other deposit
-/// wallet and binds it to the first signer who uses it.
+/// The venue's derivation of deposit wallets (type 3) is not published, so ours is our own: a hash of the signer, by which
+/// every signer has exactly one, stable over runs. The exchange also accepts any other deposit wallet and binds it to the
+/// first signer who uses it.
 #[must_use]
 pub fn wallet_of(signer: Address, kind: SignatureType) -> Address {
-    match kind {
-        SignatureType::Eoa => signer,
-        SignatureType::Proxy => create2(PROXY_FACTORY, keccak(&signer.0), PROXY_INIT_HASH),
-        SignatureType::Safe => create2(SAFE_FACTORY, keccak(&padded(signer)), SAFE_INIT_HASH),
-        SignatureType::Poly1271 => {
-            let mut init = String::with_capacity(64);
-            for byte in keccak(&[]) {
-                init.push_str(&format!("{byte:02x}"));
-            }
-            create2(DEPOSIT_FACTORY, keccak(&padded(signer)), &init)
-        }
-    }
+    let wallet = match kind {
+        SignatureType::Eoa => return signer,
+        SignatureType::Proxy => proxy_wallet(POLYGON, signer),
+        SignatureType::Safe => safe_wallet(POLYGON, signer),
+        SignatureType::Poly1271 => Ok(deposit_wallet(signer)),
+    };
+    wallet.expect("both factories are on Polygon")
 }
 
-fn padded(address: Address) -> [u8; 32] {
-    let mut word = [0u8; 32];
-    word[12..].copy_from_slice(&address.0);
-    word
-}
-
-fn keccak(bytes: &[u8]) -> [u8; 32] {
-    Keccak256::digest(bytes).into()
-}
-
-fn create2(factory: &str, salt: [u8; 32], init_hash: &str) -> Address {
-    let factory = Address::parse(factory).expect("a constant address");
-    let init = oddsmith_domain::OrderId::parse(&format!("0x{init_hash}")).expect("a constant hash of 32 bytes");
-    let mut bytes = Vec::with_capacity(85);
-    bytes.push(0xff);
-    bytes.extend_from_slice(&factory.0);
-    bytes.extend_from_slice(&salt);
-    bytes.extend_from_slice(&init.0);
-    let digest = keccak(&bytes);
+fn deposit_wallet(signer: Address) -> Address {
+    let mut sha = Sha256::new();
+    sha.update(b"deposit wallet");
+    sha.update(signer.0);
+    let digest: [u8; 32] = sha.finalize().into();
     let mut address = [0u8; 20];
-    address.copy_from_slice(&digest[12..]);
+    address.copy_from_slice(&digest[..20]);
     Address(address)
 }
 
 #[cfg(test)]
 mod tests {
+    use oddsmith_polymarket::order::Signer;
+
     use super::*;
+
+    #[test]
+    fn the_known_secrets_are_those_of_the_known_addresses() {
+        for (secret, address) in KNOWN_SECRETS.iter().zip(KNOWN_ADDRESSES) {
+            let signer = Signer::from_hex(secret).expect("a signing key");
+            assert_eq!(signer.address(), Address::parse(address).expect("an address"));
+        }
+    }
 
     #[test]
     fn the_published_wallets_of_the_first_account() {
