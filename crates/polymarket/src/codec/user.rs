@@ -244,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn a_leg_without_a_side_has_the_one_that_its_token_implies() {
+        for (token, implied) in [("7", Side::Sell), ("8", Side::Buy)] {
+            let frame = trade_frame("").replace(r#""asset_id":"8","side":"BUY""#, &format!(r#""asset_id":"{token}""#));
+            let (events, report) = decode(&frame);
+            let [UserEvent::Trade(trade)] = events.as_slice() else { panic!("{report:?}") };
+            assert_eq!(trade.legs.first().map(|leg| leg.side), Some(implied));
+        }
+    }
+
+    #[test]
     fn an_order_event_in_its_captured_forms() {
         let order = |body: &str| decode(&format!(r#"{{"id":"{ID}","original_size":"10",{body}}}"#));
         for (body, kind, status, matched) in [

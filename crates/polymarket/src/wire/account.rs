@@ -88,6 +88,8 @@ pub struct MakerOrder {
     pub asset_id: Text,
     #[serde(default, deserialize_with = "or_default")]
     pub outcome: String,
+    /// Empty in frames of 2024, which left it out.
+    #[serde(default, deserialize_with = "or_default")]
     pub side: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builder_fee: Option<Text>,

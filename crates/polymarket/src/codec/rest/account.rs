@@ -41,12 +41,13 @@ pub fn open_order(order: &OpenOrder, assets: &AssetTable) -> Result<AccountOrder
 pub fn trade(trade: &Trade, assets: &AssetTable) -> Result<AccountTrade, RestFault> {
     let status = trade_status(&trade.status)
         .ok_or_else(|| RestFault::field(TRADE, "status", "not a settlement status", &trade.status))?;
+    let taker_side = side(TRADE, &trade.side)?;
     Ok(AccountTrade {
         id: TradeId::parse(&trade.id).map_err(|why| RestFault::field(TRADE, "id", why, &trade.id))?,
         status,
         taker_order: order_id(TRADE, "taker_order_id", &trade.taker_order_id)?,
         asset: assets.lookup(trade.asset_id.as_str().as_bytes()),
-        side: side(TRADE, &trade.side)?,
+        side: taker_side,
         size: number(TRADE, "size", &trade.size, Text::shares)?,
         price: number(TRADE, "price", &trade.price, |text| rounded_price(text.as_str()))?,
         we_take: match trade.trader_side.as_str() {
@@ -54,16 +55,27 @@ pub fn trade(trade: &Trade, assets: &AssetTable) -> Result<AccountTrade, RestFau
             "MAKER" => false,
             other => return Err(RestFault::field(TRADE, "trader_side", "neither TAKER nor MAKER", other)),
         },
-        legs: trade.maker_orders.iter().map(|leg| maker_leg(leg, assets)).collect::<Result<_, _>>()?,
+        legs: trade
+            .maker_orders
+            .iter()
+            .map(|leg| maker_leg(leg, trade, taker_side, assets))
+            .collect::<Result<_, _>>()?,
         match_time_s: match_time_s(trade.match_time.as_str()),
     })
 }
 
-fn maker_leg(leg: &MakerOrder, assets: &AssetTable) -> Result<MakerLeg, RestFault> {
+fn maker_leg(leg: &MakerOrder, taker: &Trade, taker_side: Side, assets: &AssetTable) -> Result<MakerLeg, RestFault> {
+    // Where the side is not stated, the tokens imply it: the same token changes hands from a seller to a buyer, and two
+    // different ones are minted for two buyers or merged by two sellers.
+    let maker_side = match leg.side.as_str() {
+        "" if leg.asset_id == taker.asset_id => taker_side.opposite(),
+        "" => taker_side,
+        stated => side(TRADE, stated)?,
+    };
     Ok(MakerLeg {
         order: order_id(TRADE, "maker_orders.order_id", &leg.order_id)?,
         asset: assets.lookup(leg.asset_id.as_str().as_bytes()),
-        side: side(TRADE, &leg.side)?,
+        side: maker_side,
         price: number(TRADE, "maker_orders.price", &leg.price, Text::price)?,
         size: number(TRADE, "maker_orders.matched_amount", &leg.matched_amount, Text::shares)?,
     })
