@@ -93,7 +93,12 @@ impl HttpConnection {
         })
     }
 
-    /// Whether the peer has ended the stream.
+    /// After an error of the stream nothing more is read.
+    pub(crate) const fn set_broken(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether the peer has ended the stream, or it broke.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.ended

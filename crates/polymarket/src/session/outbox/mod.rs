@@ -275,6 +275,12 @@ impl Outbox {
         }
     }
 
+    /// Whether a result waits to be taken.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        !self.results.is_empty()
+    }
+
     /// The next result, for the engine.
     pub fn poll_result(&mut self) -> Option<GatewayInput> {
         self.results.pop_front()
