@@ -99,6 +99,7 @@ impl PairBook {
         write(&mut slot, outcome, &change.level, stamp);
         ladder.set(price, slot);
         self.newest = self.newest.max(stamp);
+        self.streamed = true;
         self.after_change(outcome, (stamp, change.timestamp_ms), change.hash, change.irregular_text, now);
         self.state_best(outcome, stamp, change.best_bid, change.best_ask);
         Applied { fresh: true, changed: u32::from(changed), ..Applied::default() }
@@ -119,7 +120,12 @@ impl PairBook {
         }
         let stamp = self.stamp(header.timestamp_ms);
         if stamp > self.checks.batch_stamp {
-            self.end_batch();
+            // A newer frame of the stream shows that the batch is complete; a newer answer by REST may have overtaken the rest.
+            if source == MarketSource::Rest {
+                self.finish_batch();
+            } else {
+                self.end_batch();
+            }
         }
         for (scratch, levels) in self.scratch.iter_mut().zip([bids, asks]) {
             scratch.clear();
@@ -139,8 +145,12 @@ impl PairBook {
         }
         let late = now.wall_ms() >= header.timestamp_ms.saturating_add(REST_GRACE_MS);
         let filled = !matches!(self.health(outcome), BookHealth::Empty | BookHealth::Dirty);
-        let difference =
-            source == MarketSource::Rest && changed > 0 && filled && (late || header.timestamp_ms <= known_ms);
+        let difference = source == MarketSource::Rest
+            && self.streamed
+            && changed > 0
+            && filled
+            && (late || header.timestamp_ms <= known_ms);
+        self.streamed |= source != MarketSource::Rest;
         self.checks.drop_capture_before(stamp);
         self.judge_snapshot(outcome, stamp, hash, difference, fresh);
         if fresh {
@@ -230,7 +240,7 @@ impl PairBook {
     }
 
     /// What is known with what the snapshot states on top.
-    fn facts_with(&self, header: &SnapshotHeader) -> Facts {
+    pub(crate) fn facts_with(&self, header: &SnapshotHeader) -> Facts {
         Facts {
             tick: header.tick.or(self.facts.tick),
             min_size: header.min_size.or(self.facts.min_size),

@@ -171,17 +171,17 @@ impl PairBook {
     }
 
     /// Ends the open batch where a recording or a connection ends. A hash that is reproduced is a proof all the same; one that is
-    /// not proves nothing, because the rest of its batch may be what is missing. Returns the entries that stayed unproven.
-    pub fn finish_batch(&mut self) -> u64 {
-        let mut unfinished = 0;
-        for outcome in Outcome::BOTH {
+    /// not proves nothing, because the rest of its batch may be what is missing. Returns the entries that stayed unproven, by
+    /// outcome.
+    pub fn finish_batch(&mut self) -> [u64; 2] {
+        Outcome::BOTH.map(|outcome| {
             self.match_groups(outcome);
             let groups = &mut self.checks.groups[outcome.index()];
-            unfinished += groups.iter().map(|group| group.entries).sum::<u64>();
+            let unfinished = groups.iter().map(|group| group.entries).sum::<u64>();
             groups.clear();
-        }
-        self.checks.counts.unfinished += unfinished;
-        unfinished
+            self.checks.counts.unfinished += unfinished;
+            unfinished
+        })
     }
 
     /// Prepares for a change of `outcome` at `stamp`: ends what it shows to have ended. Called before the change is applied.

@@ -27,6 +27,7 @@ mod depth;
 mod fresh;
 mod health;
 mod ladder;
+mod learn;
 mod pair;
 mod publish;
 mod ring;

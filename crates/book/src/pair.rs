@@ -55,6 +55,8 @@ pub struct PairBook {
     pub(crate) floor: u32,
     /// The newest stamp applied.
     pub(crate) newest: u32,
+    /// Whether the stream has said anything since the book was empty: only then can REST show that it left something out.
+    pub(crate) streamed: bool,
     pub(crate) stated: Option<Stated>,
     pub(crate) published: Published,
     pub(crate) records: [Record; 2],
@@ -71,24 +73,33 @@ impl PairBook {
     /// An empty book for the market of this card.
     #[must_use]
     pub fn new(card: &MarketCard) -> PairBook {
-        let facts =
+        let mut book = PairBook::without_card(card.condition, card.tokens);
+        book.facts =
             Facts { tick: card.tick, min_size: card.min_size, neg_risk: Some(card.neg_risk), ..Facts::default() };
+        book
+    }
+
+    /// An empty book of tokens about which nothing else is known yet, as in a recording: what its hash covers comes from the
+    /// books in it, and until then nothing is assumed.
+    #[must_use]
+    pub fn without_card(condition: ConditionId, tokens: [TokenId; 2]) -> PairBook {
         PairBook {
-            condition: card.condition,
-            tokens: card.tokens,
-            facts,
+            condition,
+            tokens,
+            facts: Facts::default(),
             facts_stamp: 0,
             bids: Ladder::new(),
             asks: Ladder::new(),
             epoch: Epoch::default(),
             floor: 0,
             newest: 0,
+            streamed: false,
             stated: None,
             published: Published::default(),
             records: [Record::default(); 2],
             times: [Times::default(); 2],
             checks: Checks::default(),
-            hasher: Hasher::new(card),
+            hasher: Hasher::new(condition, tokens),
             scratch: [Vec::with_capacity(SCRATCH), Vec::with_capacity(SCRATCH)],
             mids: Ring::new(MIDS),
             trades: Ring::new(TRADES),
@@ -98,13 +109,28 @@ impl PairBook {
 
     /// Takes over a refreshed card: what the card states replaces what was known, what it does not state stays.
     pub fn update_card(&mut self, card: &MarketCard) {
-        if (card.condition, card.tokens) != (self.condition, self.tokens) {
-            (self.condition, self.tokens) = (card.condition, card.tokens);
-            self.hasher = Hasher::new(card);
-        }
+        self.rename(card.condition, card.tokens);
         self.facts.tick = card.tick.or(self.facts.tick);
         self.facts.min_size = card.min_size.or(self.facts.min_size);
         self.facts.neg_risk = Some(card.neg_risk);
+    }
+
+    /// Corrects the names of market and tokens, which the hash covers.
+    pub fn rename(&mut self, condition: ConditionId, tokens: [TokenId; 2]) {
+        if (condition, tokens) != (self.condition, self.tokens) {
+            (self.condition, self.tokens) = (condition, tokens);
+            self.hasher = Hasher::new(condition, tokens);
+        }
+    }
+
+    /// Takes an empty book that was made of changes alone for whole, without proof: for a recording that begins in the middle,
+    /// once its stated best prices agree with the book's. A book that is to be traded on needs a snapshot instead.
+    pub fn adopt(&mut self) {
+        for record in &mut self.records {
+            if record.health() == BookHealth::Empty {
+                record.replaced_unproven(self.newest);
+            }
+        }
     }
 
     /// How often the venue's hash of changes is recomputed; see [`HashPolicy`].
@@ -118,7 +144,7 @@ impl PairBook {
         self.bids.reset();
         self.asks.reset();
         (self.epoch, self.floor, self.newest, self.facts_stamp) = (Epoch::default(), 0, 0, 0);
-        self.stated = None;
+        (self.stated, self.streamed) = (None, false);
         self.published.clear();
         self.checks.abandon();
         for outcome in Outcome::BOTH {

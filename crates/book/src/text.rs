@@ -1,6 +1,6 @@
 //! The venue's hash: SHA-1 over the text of a whole book (protocol section 5.5).
 
-use oddsmith_domain::{BookLevel, MarketCard, Outcome, Price, Shares, Tick, VenueHash};
+use oddsmith_domain::{BookLevel, ConditionId, Outcome, Price, Shares, Tick, TokenId, VenueHash};
 use sha1::{Digest, Sha1};
 
 /// What the hash covers besides levels and time. `None` is what nobody has stated yet: the hash cannot be computed then.
@@ -36,12 +36,11 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    pub fn new(card: &MarketCard) -> Hasher {
-        let head = |outcome: Outcome| {
-            let (market, token) = (card.condition, card.token(outcome));
+    pub fn new(market: ConditionId, tokens: [TokenId; 2]) -> Hasher {
+        let head = |token: TokenId| {
             format!("{{\"market\":\"{market}\",\"asset_id\":\"{token}\",\"timestamp\":\"").into_bytes()
         };
-        Hasher { heads: Outcome::BOTH.map(head), text: Vec::with_capacity(16_384) }
+        Hasher { heads: tokens.map(head), text: Vec::with_capacity(16_384) }
     }
 
     /// The hash of a book whose bids come lowest first and whose asks come highest first: the venue's order. `None` when a fact
@@ -134,7 +133,7 @@ fn push_digits(text: &mut Vec<u8>, mut value: u64, width: usize) {
 
 #[cfg(test)]
 mod tests {
-    use oddsmith_domain::{ConditionId, SizeText, TokenId};
+    use oddsmith_domain::SizeText;
     use proptest::prelude::*;
 
     use super::*;
@@ -148,26 +147,14 @@ mod tests {
         }
     }
 
-    fn card(condition: &str, token: &str) -> MarketCard {
-        MarketCard {
-            condition: ConditionId::parse(condition).expect("condition"),
-            slug: String::new(),
-            question: String::new(),
-            tokens: [TokenId::parse(token).expect("token"), TokenId::parse("7").expect("token")],
-            outcomes: [String::new(), String::new()],
-            tick: None,
-            min_size: None,
-            fee: None,
-            end_wall_s: None,
-            neg_risk: false,
-            accepting_orders: true,
-            taker_delay_ms: 0,
-        }
+    fn hasher(condition: &str, yes: &str) -> Hasher {
+        let token = |text| TokenId::parse(text).expect("token");
+        Hasher::new(ConditionId::parse(condition).expect("condition"), [token(yes), token("7")])
     }
 
     #[test]
     fn the_vector_of_the_protocol() {
-        let mut hasher = Hasher::new(&card("0xaabbcc", "100"));
+        let mut hasher = hasher("0xaabbcc", "100");
         let facts = Facts {
             tick: Some(Tick::Cent),
             min_size: Some(Shares::from_whole(100)),
@@ -188,7 +175,7 @@ mod tests {
 
     #[test]
     fn nothing_is_assumed_in_place_of_a_missing_fact() {
-        let mut hasher = Hasher::new(&card("0xaabbcc", "100"));
+        let mut hasher = hasher("0xaabbcc", "100");
         let whole = Facts {
             tick: Some(Tick::Cent),
             min_size: Some(Shares::from_whole(5)),

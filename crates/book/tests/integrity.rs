@@ -94,7 +94,7 @@ fn both_tokens_are_checked_by_their_own_hash() {
     for outcome in Outcome::BOTH {
         assert_eq!(book.health(outcome), BookHealth::Verified, "{outcome:?}");
     }
-    assert_eq!(book.finish_batch(), 1, "the last entry is not proven, and its batch may go on");
+    assert_eq!(book.finish_batch(), [0, 1], "the last entry is not proven, and its batch may go on");
     assert_eq!(book.hash_counts().unfinished, 1);
 }
 
@@ -227,6 +227,39 @@ fn rest_compares_by_venue_time() {
     assert_eq!(book.health(Outcome::Yes), BookHealth::Dirty);
     assert!(!read(&mut book, 5_500, &BIDS, 7_600).difference);
     assert_eq!(book.health(Outcome::Yes), BookHealth::Verified, "another read agrees");
+}
+
+#[test]
+fn polling_by_rest_alone_is_not_a_difference() {
+    let mut book = PairBook::new(&card());
+    for (ms, bids) in [(1_000, &BIDS[..]), (2_000, &BIDS[..1]), (3_000, &BIDS[..2])] {
+        let hash = Some(venue_hash(Outcome::Yes, ms, bids, &ASKS));
+        let header = SnapshotHeader { hash, ..header(Outcome::Yes, ms) };
+        let now = Time { mono_ns: ms, wall_ns: (ms + 60_000) * Time::MILLI };
+        let applied =
+            book.apply_snapshot(Outcome::Yes, &header, &levels(bids), &levels(&ASKS), now, MarketSource::Rest);
+        assert!(applied.changed > 0 && !applied.difference);
+        assert_eq!(book.health(Outcome::Yes), BookHealth::Verified);
+    }
+}
+
+#[test]
+fn what_nobody_stated_is_learned_by_proof() {
+    let mut book = PairBook::without_card(card().condition, card().tokens);
+    let stated = SnapshotHeader {
+        hash: Some(venue_hash_after(Outcome::Yes, 1_000, &BIDS, &ASKS, "0.370")),
+        last_trade_stated: false,
+        ..header(Outcome::Yes, 1_000)
+    };
+    let (bids, asks) = (levels(&BIDS), levels(&ASKS));
+    let applied = book.apply_snapshot(Outcome::Yes, &stated, &bids, &asks, at(0), STREAM);
+    assert_eq!(applied.hash, HashCheck::Unverifiable);
+    let wrong = SnapshotHeader { hash: Some(VenueHash([3; 20])), ..stated };
+    assert!(!book.learn_facts(Outcome::Yes, &wrong, &bids, &asks) && book.tick().is_none());
+    assert!(book.learn_facts(Outcome::Yes, &stated, &bids, &asks));
+    assert_eq!((book.tick(), book.min_size()), (Some(Tick::Cent), Some(Shares::from_whole(5))));
+    let applied = book.apply_snapshot(Outcome::Yes, &stated, &bids, &asks, at(0), STREAM);
+    assert_eq!(applied.hash, HashCheck::Reproduced);
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! What recorders put around a frame.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A frame taken out of what the recorder put around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwrapped<'p> {
+    /// The frame's own bytes.
+    pub frame: Cow<'p, [u8]>,
+    /// When it was received, in nanoseconds on whatever clock the recorder used; `None` when it did not say.
+    pub received_ns: Option<u64>,
+    /// The name that the recorder gave to where it came from.
+    pub source: Source<'p>,
+}
+
+/// Where a frame came from, in the recorder's words; empty when it did not say.
+pub type Source<'p> = Cow<'p, str>;
+
+/// The fields of an envelope that matter.
+#[derive(Default)]
+struct Envelope<'p> {
+    payload: Option<&'p RawValue>,
+    source: Source<'p>,
+    has_topic: bool,
+    /// The receive time, and the place of its name in [`TIMES`].
+    received: Option<(usize, u64)>,
+}
+
+/// How recorders name the time at which they received a frame, the surest first.
+const TIMES: [&str; 18] = [
+    "recv_wall_ns",
+    "recv_wall_us",
+    "recv_wall_ms",
+    "recv_wall_ts",
+    "recv_ns",
+    "recv_ms",
+    "recv_ts",
+    "recv_time",
+    "received_ns",
+    "received_ms",
+    "received_at",
+    "received",
+    "receive_time",
+    "local_timestamp",
+    "local_ts",
+    "ts",
+    "time",
+    "timestamp",
+];
+
+/// A key of an object, without a copy where it has no escapes.
+struct Key<'p>(Cow<'p, str>);
+
+impl<'p> Deserialize<'p> for Key<'p> {
+    fn deserialize<D: Deserializer<'p>>(deserializer: D) -> Result<Key<'p>, D::Error> {
+        struct Text;
+        impl<'p> Visitor<'p> for Text {
+            type Value = Key<'p>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_borrowed_str<E>(self, text: &'p str) -> Result<Key<'p>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'p>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl<'p> Deserialize<'p> for Envelope<'p> {
+    fn deserialize<D: Deserializer<'p>>(deserializer: D) -> Result<Envelope<'p>, D::Error> {
+        struct Fields;
+        impl<'p> Visitor<'p> for Fields {
+            type Value = Envelope<'p>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<Envelope<'p>, A::Error> {
+                let mut envelope = Envelope::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    let value: &'p RawValue = map.next_value()?;
+                    envelope.take(&key, value);
+                }
+                Ok(envelope)
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+impl<'p> Envelope<'p> {
+    fn take(&mut self, key: &str, value: &'p RawValue) {
+        match key {
+            "payload" => self.payload = Some(value),
+            "topic" => self.has_topic = true,
+            "source" => {
+                if let Ok(Key(source)) = serde_json::from_str(value.get()) {
+                    self.source = source;
+                }
+            }
+            _ => {
+                let Some(rank) = TIMES.iter().position(|name| *name == key) else {
+                    return;
+                };
+                if self.received.is_none_or(|(known, _)| rank < known)
+                    && let Some(ns) = nanoseconds(value.get())
+                {
+                    self.received = Some((rank, ns));
+                }
+            }
+        }
+    }
+}
+
+/// Takes the frame out of a piece of a recording. What is no envelope is a frame itself.
+#[must_use]
+pub fn unwrap(piece: &[u8]) -> Unwrapped<'_> {
+    let (stamp, piece) = stamped(piece.trim_ascii());
+    let envelope = if piece.first() == Some(&b'{') { serde_json::from_slice::<Envelope<'_>>(piece).ok() } else { None };
+    // A message of the venue's other data service has a payload of its own, under a topic.
+    let Some((payload, envelope)) =
+        envelope.filter(|envelope| !envelope.has_topic).and_then(|envelope| Some((envelope.payload?, envelope)))
+    else {
+        return Unwrapped { frame: Cow::Borrowed(piece), received_ns: stamp, source: Cow::Borrowed("") };
+    };
+    let frame = match serde_json::from_str::<Key<'_>>(payload.get()) {
+        Ok(Key(Cow::Borrowed(text))) => Cow::Borrowed(text.as_bytes()),
+        Ok(Key(Cow::Owned(text))) => Cow::Owned(text.into_bytes()),
+        Err(_) => Cow::Borrowed(payload.get().as_bytes()),
+    };
+    let received_ns = envelope.received.map(|(_, ns)| ns).or(stamp);
+    Unwrapped { frame, received_ns, source: envelope.source }
+}
+
+/// Splits off a receive time that stands before the frame: `1777366911692 {…}`.
+fn stamped(piece: &[u8]) -> (Option<u64>, &[u8]) {
+    let digits = piece.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (stamp, rest) = piece.split_at(digits);
+    let frame = rest.trim_ascii_start();
+    if digits < 10 || rest.len() == frame.len() || !matches!(frame.first(), Some(b'{' | b'[')) {
+        return (None, piece);
+    }
+    (std::str::from_utf8(stamp).ok().and_then(nanoseconds), frame)
+}
+
+/// A time since the epoch from a JSON number, or a text with one, in seconds, milli-, micro- or nanoseconds: for some 200
+/// years around ours its size tells which.
+fn nanoseconds(text: &str) -> Option<u64> {
+    let text = text.trim_matches('"');
+    let value: f64 = text.parse().ok()?;
+    let scale = match value {
+        1e8..1e11 => 1e9,
+        1e11..1e14 => 1e6,
+        1e14..1e17 => 1e3,
+        1e17..1e19 => 1.0,
+        _ => return None,
+    };
+    // Whole numbers stay exact: an f64 holds no nanosecond of today.
+    match text.parse::<u64>() {
+        Ok(whole) => whole.checked_mul(scale as u64),
+        Err(_) => Some((value * scale) as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(piece: &str) -> (String, Option<u64>, String) {
+        let unwrapped = unwrap(piece.as_bytes());
+        let frame = String::from_utf8_lossy(&unwrapped.frame).into_owned();
+        (frame, unwrapped.received_ns, unwrapped.source.into_owned())
+    }
+
+    #[test]
+    fn every_shape_of_a_line() {
+        let ns = 1_777_366_911_692_000_000;
+        for (piece, frame, received, source) in [
+            (r#"{"event_type":"book"}"#, r#"{"event_type":"book"}"#, None, ""),
+            (r#" [{"a":1}] "#, r#"[{"a":1}]"#, None, ""),
+            (r#"{"source":"x","recv_wall_ts":1777366911692,"payload":{"a":1}}"#, r#"{"a":1}"#, Some(ns), "x"),
+            (
+                r#"{"payload":"{\"a\":\"\\u00e9\"}\n","received_at":"1777366911.692"}"#,
+                "{\"a\":\"\\u00e9\"}\n",
+                Some(ns),
+                "",
+            ),
+            (r#"{"ts":1777366911692000000,"payload":[{"a":1}]}"#, r#"[{"a":1}]"#, Some(ns), ""),
+            (r#"1777366911692000 {"a":1}"#, r#"{"a":1}"#, Some(ns), ""),
+            (
+                r#"{"topic":"prices","type":"update","payload":{"a":1}}"#,
+                r#"{"topic":"prices","type":"update","payload":{"a":1}}"#,
+                None,
+                "",
+            ),
+            (r#"{"recv_ts":"2026-04-28T09:01:51Z","payload":null}"#, "null", None, ""),
+            (r#"{"timestamp":"1","time":1777366911692,"ts":true,"payload":{}}"#, "{}", Some(ns), ""),
+            (r#"{"payload":"{\"cut"#, r#"{"payload":"{\"cut"#, None, ""),
+            ("PONG", "PONG", None, ""),
+            ("12 {}", "12 {}", None, ""),
+        ] {
+            assert_eq!(taken(piece), (frame.to_owned(), received, source.to_owned()), "{piece}");
+        }
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_left_out() {
+        for text in ["NaN", "inf", "-1777366911692", "0", "1e300", "\"\"", "{}", "99999999999999999999"] {
+            assert_eq!(nanoseconds(text), None, "{text}");
+        }
+    }
+}
