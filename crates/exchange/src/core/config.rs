@@ -94,7 +94,7 @@ impl Default for Config {
             gtd_min_s: 180,
             heartbeat_ms: 10_000,
             enforce_rates: true,
-            history: 200_000,
+            history: 50_000,
             grant: Usdc::from_whole(10_000),
         }
     }
