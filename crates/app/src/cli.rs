@@ -23,10 +23,45 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at the configuration.
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Run a journal through the engine again and compare everything that comes out.
+    ///
+    /// Prints the first difference and ends with exit code 1, or prints totals and ends with 0.
+    Replay {
+        /// A run: its id or the start of it, a path, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+        /// Use the engine's part of this configuration instead of the one that the run had.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Change one setting of the run's configuration, such as `engine.timing.debounce_ms=50`.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print the result as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at the journals of past runs.
     Journal {
         #[command(subcommand)]
         action: JournalAction,
+    },
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Print the effective configuration as YAML: defaults, file, environment and flags together.
+    Show {
+        /// A configuration file; the default profile if not given.
+        config: Option<PathBuf>,
+        /// Change one setting, such as `engine.timing.debounce_ms=50`.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
     },
 }
 

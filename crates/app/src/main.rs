@@ -9,8 +9,10 @@
 
 mod cli;
 mod command;
+mod config;
 mod data;
 mod failure;
+mod replay;
 mod time;
 
 use std::process::ExitCode;
@@ -35,6 +37,11 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
+        Command::Config { action } => command::config::run(action),
+        Command::Replay { run, config, set, json } => {
+            let data = data::DataDir::find(arguments.data.as_deref());
+            command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)
+        }
         Command::Journal { action } => command::journal::run(arguments, action),
     }
 }

@@ -1,3 +1,5 @@
 //! One module per command.
 
+pub mod config;
 pub mod journal;
+pub mod replay;

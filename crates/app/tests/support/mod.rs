@@ -192,3 +192,36 @@ fn without_tests(code: &str) -> String {
     }
     String::from_utf8_lossy(&code).into_owned()
 }
+
+/// What a run of the binary gave.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// Runs the binary with a data directory of its own and nothing of ours in its environment.
+pub fn oddsmith(data: &Path, arguments: &[&str]) -> Ran {
+    let output = command(data).args(arguments).output().expect("the binary runs");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The binary, ready to be started in its data directory.
+pub fn command(data: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_oddsmith"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ODDSMITH_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("ODDSMITH_DATA", data).current_dir(data);
+    command
+}
