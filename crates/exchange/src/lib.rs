@@ -11,4 +11,5 @@
 
 pub mod core;
 pub mod scenario;
+pub mod server;
 pub mod world;
