@@ -2,7 +2,7 @@
 
 mod client;
 
-use client::{Trader, control, eventually, get, market, now_s, request, start};
+use client::{Trader, eventually, get, market, now_s, request, start, strike};
 use oddsmith_domain::Side;
 use serde_json::{Value, json};
 
@@ -162,7 +162,7 @@ fn modes_of_the_exchange() {
         ("disabled", 503, "Trading is currently disabled. Check polymarket.com for updates"),
         ("post_only", 503, "post-only mode: only post-only orders and cancels are allowed"),
     ] {
-        control(addr, "mode", json!({ "mode": mode, "seconds": 60 }));
+        strike(addr, json!({ "mode": { "mode": mode, "for_ms": 60_000 } }));
         let answer = trader.limit(yes, Side::Buy, 10, 10, "GTC");
         assert_eq!((answer.status, answer.error().as_str()), (status, text));
         let cancel = trader.call("DELETE", "/cancel-all", "");
@@ -172,9 +172,9 @@ fn modes_of_the_exchange() {
             assert!(answer.head.to_ascii_lowercase().contains("retry-after: 60"));
         }
     }
-    control(addr, "mode", json!({ "mode": "restarting", "seconds": 60 }));
+    strike(addr, json!({ "restart": { "for_ms": 60_000, "post_only_ms": 1_000 } }));
     assert_eq!(trader.limit(yes, Side::Buy, 10, 10, "GTC").status, 425);
-    control(addr, "mode", json!({ "mode": "normal" }));
+    strike(addr, json!({ "mode": { "mode": "normal" } }));
     assert_eq!(trader.limit(yes, Side::Buy, 10, 10, "GTC").status, 200);
 }
 
@@ -185,7 +185,7 @@ fn an_answer_can_be_lost_after_the_order_was_taken() {
     let quiet = market(&running, "quiet-");
     let yes = quiet["tokens"][0].as_str().expect("a token");
     let trader = Trader::new(addr, 6);
-    control(addr, "lose-answers", json!({ "count": 1 }));
+    strike(addr, json!({ "lose_answers": { "count": 1 } }));
     let fields = trader.fields(yes, Side::Buy, 1_000_000, 10_000_000);
     let body = trader.body(&fields, oddsmith_domain::ExchangeKind::Ctf, "GTC").to_string();
     let mut bytes = format!("POST /order HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());

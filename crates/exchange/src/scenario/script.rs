@@ -203,7 +203,9 @@ pub enum Transport {
 }
 
 impl Fault {
-    pub(super) fn market(&self) -> Option<&str> {
+    /// The slug of the market that it is about.
+    #[must_use]
+    pub fn market(&self) -> Option<&str> {
         match self {
             Fault::Tick { market, .. }
             | Fault::Resolve { market, .. }
@@ -213,7 +215,11 @@ impl Fault {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+    /// Whether its numbers make sense.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Sense`].
+    pub fn check(&self) -> Result<(), ScenarioError> {
         let wrong = match self {
             Fault::Shock { to, .. } if !(*to > 0.0 && *to < 1.0) => "`to` must lie between 0 and 1",
             Fault::MoveBalance { amount, .. } if !amount.is_positive() => "`amount` must be positive",

@@ -7,21 +7,20 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use oddsmith_domain::OrderId;
 use tokio::sync::{Notify, oneshot};
 
-use super::faults::Faults;
+use super::faults::{Faults, FrameFaults};
 use super::history::History;
 use super::notices::Notices;
 use super::settings::Settings;
 use super::socket::{Hub, Names, order_frame, public_frame, trade_frame};
 use crate::core::{AccountId, Core, CoreEvent, KeyId, Nanos, Placed, Refusal};
-use crate::world::World;
+use crate::scenario::{Session, Transport};
 
 /// The result of a delayed order.
 pub(super) type DelayResult = Result<Placed, Refusal>;
 
-/// Everything that changes: the exchange, the simulated traders on it, and who listens.
+/// Everything that changes: the exchange with its traders and its script, and who listens.
 pub(super) struct Desk {
-    pub(super) core: Core,
-    pub(super) world: World,
+    pub(super) session: Session,
     pub(super) hub: Hub,
     pub(super) history: History,
     pub(super) notices: Notices,
@@ -32,10 +31,9 @@ pub(super) struct Desk {
 
 impl Desk {
     /// A desk with nobody at it.
-    pub(super) fn new(core: Core, world: World, settings: Settings) -> Desk {
+    pub(super) fn new(session: Session, settings: Settings) -> Desk {
         Desk {
-            core,
-            world,
+            session,
             hub: Hub::default(),
             history: History::default(),
             notices: Notices::default(),
@@ -54,32 +52,32 @@ impl Desk {
 
     /// Hands everything that has happened to whoever listens.
     fn pump(&mut self, faults: &Faults) {
-        self.core.drain_events(&mut self.events);
+        self.session.core.drain_events(&mut self.events);
         for event in self.events.drain(..) {
             match event {
                 CoreEvent::Public(event) => {
                     self.history.note(&event);
                     if self.hub.wants(&event)
-                        && let Some(market) = self.core.market(event.market())
+                        && let Some(market) = self.session.core.market(event.market())
                     {
                         let frame = public_frame(&event, market);
                         self.hub.publish(&event, frame, faults);
                     }
                 }
                 CoreEvent::Order(event) => {
-                    self.notices.note_order(&self.core, &event);
-                    let Some(market) = self.core.market(event.order.market) else { continue };
+                    self.notices.note_order(&self.session.core, &event);
+                    let Some(market) = self.session.core.market(event.order.market) else { continue };
                     if self.hub.hears(event.order.user, &market.condition) {
-                        let frame = order_frame(&event, market, &self.core);
+                        let frame = order_frame(&event, market, &self.session.core);
                         self.hub.tell(event.order.user, &market.condition, frame, faults);
                     }
                 }
                 CoreEvent::Trade(event) => {
-                    self.notices.note_trade(&self.core, &event);
-                    let Some(market) = self.core.market(event.trade.market) else { continue };
-                    let Some(user) = self.core.key(event.receiver).map(|key| key.user) else { continue };
+                    self.notices.note_trade(&self.session.core, &event);
+                    let Some(market) = self.session.core.market(event.trade.market) else { continue };
+                    let Some(user) = self.session.core.key(event.receiver).map(|key| key.user) else { continue };
                     if self.hub.hears(user, &market.condition) {
-                        let frame = trade_frame(&event, market, &self.core);
+                        let frame = trade_frame(&event, market, &self.session.core);
                         self.hub.tell(user, &market.condition, frame, faults);
                     }
                 }
@@ -93,10 +91,28 @@ impl Desk {
         }
     }
 
-    /// When time must pass for the desk although nobody asks for anything.
+    /// Lets everything happen that is due: in the exchange, among the traders, and of the script's faults.
+    pub(super) fn pass_time(&mut self, now: Nanos, faults: &Faults) {
+        let mut transport = Vec::new();
+        self.session.step(now, &mut transport);
+        for action in transport {
+            match action {
+                Transport::DelayRequests(ms) => faults.set_delay_ms(ms),
+                Transport::FreezeHttp(frozen) => faults.freeze_http(frozen),
+                Transport::FreezeChannel(channel, frozen) => faults.freeze_channel(channel, frozen),
+                Transport::LoseAnswers(count) => faults.lose_answers(count),
+                Transport::RefuseConnections(refuse) => faults.refuse_connections(refuse),
+                Transport::Disconnect(channel) => self.hub.kick(channel),
+                Transport::SkipSnapshots(count) => faults.skip_snapshots(count),
+                Transport::Frames { channel, drop, duplicate, reorder } => {
+                    faults.set_frames(channel, FrameFaults { drop, duplicate, reorder });
+                }
+            }
+        }
+    }
+
     fn next_deadline(&self) -> Option<Nanos> {
-        let (core, world) = (self.core.next_timer(), self.world.next_event());
-        core.into_iter().chain(world).min()
+        self.session.next_event()
     }
 }
 
@@ -148,8 +164,7 @@ impl App {
     pub(super) async fn keep_time(self: Arc<App>) {
         loop {
             let due = self.with(|desk, now| {
-                desk.core.advance(now);
-                desk.world.step(&mut desk.core, now);
+                desk.pass_time(now, &self.faults);
                 desk.next_deadline()
             });
             let wait = due.map(|due| std::time::Duration::from_nanos(due.saturating_sub(self.clock.now_ns())));

@@ -96,9 +96,10 @@ fn check_level2(app: &App, kind: KeyKind, parts: &Parts, body: &[u8]) -> Result<
         if !is_near(headers.timestamp, now, desk.settings.timestamp_tolerance_s) {
             return Err(Fault::unauthorized());
         }
-        let id =
-            headers.verify(&desk.core, kind, &parts.method, parts.uri.path(), body).ok_or_else(Fault::unauthorized)?;
-        let key = desk.core.key(id).ok_or_else(Fault::unauthorized)?;
+        let id = headers
+            .verify(&desk.session.core, kind, &parts.method, parts.uri.path(), body)
+            .ok_or_else(Fault::unauthorized)?;
+        let key = desk.session.core.key(id).ok_or_else(Fault::unauthorized)?;
         Ok((id, key.user, key.address))
     })
 }
@@ -125,8 +126,8 @@ impl FromRequest<Arc<App>> for Reader {
         let presented = text(&parts.headers, "poly_api_key").ok_or_else(Fault::unauthorized)?;
         // A readonly key comes without a secret, so presenting it is all that its holder can do.
         let readonly = app.with(|desk, _| {
-            let id = desk.core.find_key(presented)?;
-            desk.core.key(id).filter(|key| key.kind == KeyKind::ReadOnly).map(|key| key.user)
+            let id = desk.session.core.find_key(presented)?;
+            desk.session.core.key(id).filter(|key| key.kind == KeyKind::ReadOnly).map(|key| key.user)
         });
         if let Some(user) = readonly {
             return Ok(Reader { user });
@@ -169,8 +170,9 @@ pub(super) fn builder_key(app: &App, parts: &Parts, body: &[u8]) -> Option<KeyId
     let signature = text(headers, "poly_builder_signature")?;
     let timestamp = text(headers, "poly_builder_timestamp")?;
     app.with(|desk, now| {
-        let id = desk.core.find_key(key)?;
-        let key = desk.core.key(id).filter(|key| key.kind == KeyKind::Builder && key.passphrase == passphrase)?;
+        let id = desk.session.core.find_key(key)?;
+        let key =
+            desk.session.core.key(id).filter(|key| key.kind == KeyKind::Builder && key.passphrase == passphrase)?;
         let genuine = is_near(timestamp, now, desk.settings.timestamp_tolerance_s)
             && verify_hmac(&key.secret, signature, timestamp, &parts.method, parts.uri.path(), body);
         genuine.then_some(id)

@@ -4,31 +4,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::Notify;
 
-/// Which of the two sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// `/ws/market`.
-    Market,
-    /// `/ws/user`.
-    User,
-}
+use crate::scenario::Channel;
 
-impl Channel {
-    const fn index(self) -> usize {
-        match self {
-            Channel::Market => 0,
-            Channel::User => 1,
-        }
+const fn place(channel: Channel) -> usize {
+    match channel {
+        Channel::Market => 0,
+        Channel::User => 1,
     }
 }
 
 /// What happens to the next data frames of a channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FrameFaults {
     /// This many are not sent.
     pub drop: u32,
@@ -75,7 +64,7 @@ impl Faults {
 
     /// A channel stays open and answers PING, but says nothing: the venue's silent freeze.
     pub fn freeze_channel(&self, channel: Channel, frozen: bool) {
-        self.frozen[channel.index()].store(frozen, Ordering::Relaxed);
+        self.frozen[place(channel)].store(frozen, Ordering::Relaxed);
     }
 
     /// The next `count` answers to order placements and cancels are lost after the exchange has acted on them.
@@ -95,7 +84,20 @@ impl Faults {
 
     /// Sets what happens to a channel's next frames.
     pub fn set_frames(&self, channel: Channel, faults: FrameFaults) {
-        self.lock_frames()[channel.index()] = faults;
+        self.lock_frames()[place(channel)] = faults;
+    }
+
+    /// Switches everything off.
+    pub fn end(&self) {
+        self.set_delay_ms(0);
+        self.freeze_http(false);
+        self.lose_answers(0);
+        self.refuse_connections(false);
+        self.skip_snapshots(0);
+        for channel in [Channel::Market, Channel::User] {
+            self.freeze_channel(channel, false);
+            self.set_frames(channel, FrameFaults::default());
+        }
     }
 
     /// Waits for as long as the switches say.
@@ -115,7 +117,7 @@ impl Faults {
     }
 
     pub(super) fn is_frozen(&self, channel: Channel) -> bool {
-        self.frozen[channel.index()].load(Ordering::Relaxed)
+        self.frozen[place(channel)].load(Ordering::Relaxed)
     }
 
     /// Whether this answer is to be lost; counts it.
@@ -134,7 +136,7 @@ impl Faults {
             return FrameFate::Drop;
         }
         let mut frames = self.lock_frames();
-        let next = &mut frames[channel.index()];
+        let next = &mut frames[place(channel)];
         for (count, fate) in [
             (&mut next.drop, FrameFate::Drop),
             (&mut next.duplicate, FrameFate::Duplicate),

@@ -26,7 +26,7 @@ pub(super) fn market(market: &Market) -> Value {
 }
 
 /// The whole line.
-pub(super) fn line(addr: SocketAddr, core: &Core, seed: u64) -> String {
+pub(super) fn line(addr: SocketAddr, core: &Core) -> String {
     json!({
         "ready": true,
         "urls": {
@@ -39,7 +39,6 @@ pub(super) fn line(addr: SocketAddr, core: &Core, seed: u64) -> String {
             "control": format!("http://{addr}/control"),
         },
         "chain_id": CHAIN,
-        "seed": seed,
         "mnemonic": MNEMONIC,
         "accounts": KNOWN_ADDRESSES,
         "markets": core.markets().iter().map(market).collect::<Vec<_>>(),

@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! # use oddsmith_exchange::server::{Server, ServerConfig};
-//! let config = ServerConfig { seed: 7, ..ServerConfig::default() };
+//! let config = ServerConfig { seed: Some(7), ..ServerConfig::default() };
 //! let running = Server::start(config)?;
 //! println!("{}", running.info());
 //! running.stop();
@@ -36,11 +36,10 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use faults::{Channel, Faults, FrameFaults};
+pub use faults::{Faults, FrameFaults};
 pub use settings::Settings;
 
-use crate::core::{Config, Core};
-use crate::world::{RoomSpec, World, standard_rooms};
+use crate::scenario::Scenario;
 use app::{App, Clock, Desk};
 
 /// What a server is started with. [`ServerConfig::default`] is a free loopback port and the standard markets.
@@ -48,14 +47,10 @@ use app::{App, Clock, Desk};
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Fixes all ids, keys and the doings of the simulated traders.
-    pub seed: u64,
-    /// Settings of the exchange.
-    pub core: Config,
-    /// Markets and who trades in them; `None` for the standard ones.
-    pub rooms: Option<Vec<RoomSpec>>,
-    /// Multiplies how often simulated traders act; 0 lets them rest.
-    pub activity: f64,
+    /// Markets, traders, settings of the exchange, and what goes wrong.
+    pub scenario: Scenario,
+    /// Fixes all ids, keys and the doings of the simulated traders; `None` takes the scenario's own, or 1.
+    pub seed: Option<u64>,
     /// Settings of the server.
     pub settings: Settings,
     /// Whether an address that others can reach is accepted. The exchange has no secrets, but faults can be switched on by
@@ -67,10 +62,8 @@ impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            seed: 1,
-            core: Config::default(),
-            rooms: None,
-            activity: 1.0,
+            scenario: Scenario::default(),
+            seed: None,
             settings: Settings::default(),
             allow_remote: false,
         }
@@ -191,11 +184,9 @@ fn run(config: ServerConfig, faults: Arc<Faults>, ready: &mpsc::SyncSender<Ready
         };
         let clock = Clock::start();
         let now = clock.now_ns();
-        let mut core = Core::new(config.core, config.seed, now);
-        let rooms = config.rooms.unwrap_or_else(|| standard_rooms(now / 1_000_000_000));
-        let world = World::new(&mut core, rooms, config.activity, config.seed, now);
-        let info = info::line(addr, &core, config.seed);
-        let app = Arc::new(App::new(Desk::new(core, world, config.settings), Arc::clone(&faults), clock));
+        let session = config.scenario.open(config.seed, now);
+        let info = info::line(addr, &session.core);
+        let app = Arc::new(App::new(Desk::new(session, config.settings), Arc::clone(&faults), clock));
         if ready.send(Ok((addr, info))).is_err() {
             return;
         }

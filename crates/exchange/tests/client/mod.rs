@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oddsmith_domain::{Address, ExchangeKind, OrderFields, Side, SignatureType, TokenId};
 use oddsmith_exchange::core::KNOWN_SECRETS;
+use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
 use oddsmith_polymarket::auth::{HmacKey, L1Headers};
 use oddsmith_polymarket::order::{OrderHasher, POLYGON, Signer};
@@ -31,7 +32,8 @@ impl Answer {
 
 /// Starts an exchange in which nobody trades by himself.
 pub fn start() -> Running {
-    Server::start(ServerConfig { activity: 0.0, ..ServerConfig::default() }).expect("a free loopback port")
+    let scenario = Scenario { activity: Some(0.0), ..Scenario::default() };
+    Server::start(ServerConfig { scenario, ..ServerConfig::default() }).expect("a free loopback port")
 }
 
 /// The market of the information line with this beginning of a slug.
@@ -83,6 +85,11 @@ pub fn request(addr: SocketAddr, method: &str, path: &str, headers: &[(String, S
 /// A GET without authentication.
 pub fn get(addr: SocketAddr, path: &str) -> Answer {
     request(addr, "GET", path, &[], "")
+}
+
+/// Strikes with a fault of scenario files.
+pub fn strike(addr: SocketAddr, fault: Value) {
+    control(addr, "faults", fault);
 }
 
 /// A command of `/control`.

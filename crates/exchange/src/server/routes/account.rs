@@ -74,9 +74,9 @@ fn open_order(core: &Core, order: &Order) -> Option<OpenOrder> {
 async fn order(State(app): State<Arc<App>>, Path(id): Path<String>, reader: Reader) -> Reply {
     let id = OrderId::parse(&id).map_err(|_| Fault::bad("Invalid orderID"))?;
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let order = desk.core.order(&id).filter(|order| order.user == reader.user);
-        let order = order.and_then(|order| open_order(&desk.core, order));
+        desk.session.core.advance(now);
+        let order = desk.session.core.order(&id).filter(|order| order.user == reader.user);
+        let order = order.and_then(|order| open_order(&desk.session.core, order));
         Ok(json(&order.ok_or_else(|| Fault::missing("order not found"))?))
     })
 }
@@ -112,8 +112,8 @@ fn page<T: Serialize>(desk: &Desk, params: &Params, all: Vec<T>) -> Reply {
 async fn orders(State(app): State<Arc<App>>, params: Params, reader: Reader) -> Reply {
     let narrow = Narrow::read(&params, BAD_ORDER_PARAMS)?;
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let core = &desk.core;
+        desk.session.core.advance(now);
+        let core = &desk.session.core;
         let wanted = |order: &&Order| {
             let market = core.market(order.market);
             let token = market.map(|market| market.tokens[order.outcome.index()]);
@@ -190,8 +190,8 @@ async fn trades(State(app): State<Arc<App>>, params: Params, reader: Reader) -> 
     let taker = party("taker")?;
     let (before, after) = (params.number("before", BAD_TRADE_PARAMS)?, params.number("after", BAD_TRADE_PARAMS)?);
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let core = &desk.core;
+        desk.session.core.advance(now);
+        let core = &desk.session.core;
         let is = |leg: &Leg, address: Address| core.account(leg.account).is_some_and(|a| a.address == address);
         let wanted = |trade: &&Arc<Trade>| {
             let market = core.market(trade.market);
@@ -244,13 +244,13 @@ async fn balance(State(app): State<Arc<App>>, params: Params, signed: Signed) ->
     };
     let token = if conditional { Some(params.token()?) } else { None };
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let id = desk.core.account_of(signed.key, wallet).ok_or_else(Fault::unauthorized)?;
-        let account = desk.core.account(id).ok_or_else(Fault::unauthorized)?;
+        desk.session.core.advance(now);
+        let id = desk.session.core.account_of(signed.key, wallet).ok_or_else(Fault::unauthorized)?;
+        let account = desk.session.core.account(id).ok_or_else(Fault::unauthorized)?;
         let micros = match token {
             None => account.collateral.micros(),
             Some(token) => {
-                let asset = desk.core.asset(&token).ok_or_else(|| Fault::bad("Invalid token id"))?;
+                let asset = desk.session.core.asset(&token).ok_or_else(|| Fault::bad("Invalid token id"))?;
                 account.holding(asset).settled.micros()
             }
         };
@@ -289,7 +289,7 @@ async fn heartbeat(State(app): State<Arc<App>>, signed: Signed) -> Reply {
     let call: Heartbeat =
         if signed.body.is_empty() { Heartbeat::default() } else { decode(&signed.body, "Invalid payload")? };
     let given = call.heartbeat_id.as_str();
-    match app.with(|desk, now| desk.core.heartbeat(signed.key, given, now)) {
+    match app.with(|desk, now| desk.session.core.heartbeat(signed.key, given, now)) {
         Ok(heartbeat_id) => Ok(json(&HeartbeatReply { heartbeat_id, error: None, error_msg: None })),
         Err(expected) => {
             let body: Value = value!({ "error_msg": "Invalid Heartbeat ID", "heartbeat_id": expected });

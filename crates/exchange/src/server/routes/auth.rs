@@ -36,23 +36,23 @@ fn creds(key: &ApiKey) -> ApiKeyCreds {
 
 async fn create(State(app): State<Arc<App>>, who: Attested) -> Reply {
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let made = desk.core.create_key(who.address, who.nonce).ok();
-        let key = made.and_then(|id| desk.core.key(id)).ok_or_else(|| Fault::bad(CANNOT_CREATE))?;
+        desk.session.core.advance(now);
+        let made = desk.session.core.create_key(who.address, who.nonce).ok();
+        let key = made.and_then(|id| desk.session.core.key(id)).ok_or_else(|| Fault::bad(CANNOT_CREATE))?;
         Ok(json(&creds(key)))
     })
 }
 
 async fn derive(State(app): State<Arc<App>>, who: Attested) -> Reply {
     app.with(|desk, _| {
-        let id = desk.core.derive_key(who.address, who.nonce);
-        let key = id.and_then(|id| desk.core.key(id)).ok_or_else(|| Fault::bad("Could not derive api key!"))?;
+        let id = desk.session.core.derive_key(who.address, who.nonce);
+        let key = id.and_then(|id| desk.session.core.key(id)).ok_or_else(|| Fault::bad("Could not derive api key!"))?;
         Ok(json(&creds(key)))
     })
 }
 
 fn ids(desk: &Desk, owner: KeyId, kind: KeyKind) -> Vec<String> {
-    desk.core.keys_of(owner, kind).map(|(_, key)| key.id.clone()).collect()
+    desk.session.core.keys_of(owner, kind).map(|(_, key)| key.id.clone()).collect()
 }
 
 async fn list(State(app): State<Arc<App>>, signed: Signed) -> Response {
@@ -61,18 +61,18 @@ async fn list(State(app): State<Arc<App>>, signed: Signed) -> Response {
 
 async fn revoke(State(app): State<Arc<App>>, signed: Signed) -> Response {
     app.with(|desk, now| {
-        desk.core.advance(now);
-        desk.core.revoke_key(signed.key);
+        desk.session.core.advance(now);
+        desk.session.core.revoke_key(signed.key);
     });
     json(&"OK")
 }
 
 /// Makes a further key for the owner of a key.
 fn make(desk: &mut Desk, owner: KeyId, kind: KeyKind, now: u64) -> Result<ApiKey, Fault> {
-    desk.core.advance(now);
-    let room = desk.core.keys_of(owner, kind).count() < MOST_KEYS;
-    let made = if room { desk.core.create_sub_key(owner, kind) } else { None };
-    made.and_then(|id| desk.core.key(id)).cloned().ok_or_else(|| Fault::bad(CANNOT_CREATE))
+    desk.session.core.advance(now);
+    let room = desk.session.core.keys_of(owner, kind).count() < MOST_KEYS;
+    let made = if room { desk.session.core.create_sub_key(owner, kind) } else { None };
+    made.and_then(|id| desk.session.core.key(id)).cloned().ok_or_else(|| Fault::bad(CANNOT_CREATE))
 }
 
 async fn create_readonly(State(app): State<Arc<App>>, signed: Signed) -> Reply {
@@ -88,9 +88,10 @@ async fn revoke_readonly(State(app): State<Arc<App>>, signed: Signed) -> Reply {
     let body: Value = decode(&signed.body, "Invalid payload")?;
     let id = body.get("key").and_then(Value::as_str).ok_or_else(|| Fault::bad("Invalid payload"))?;
     let done = app.with(|desk, now| {
-        desk.core.advance(now);
-        let own = desk.core.keys_of(signed.key, KeyKind::ReadOnly).find(|(_, key)| key.id == id).map(|(id, _)| id);
-        own.is_some_and(|id| desk.core.revoke_key(id))
+        desk.session.core.advance(now);
+        let own =
+            desk.session.core.keys_of(signed.key, KeyKind::ReadOnly).find(|(_, key)| key.id == id).map(|(id, _)| id);
+        own.is_some_and(|id| desk.session.core.revoke_key(id))
     });
     Ok(json(&done))
 }
@@ -105,7 +106,7 @@ async fn create_builder(State(app): State<Arc<App>>, signed: Signed) -> Reply {
 
 async fn list_builder(State(app): State<Arc<App>>, signed: Signed) -> Response {
     let keys: Vec<Value> = app.with(|desk, _| {
-        let keys = desk.core.keys_of(signed.key, KeyKind::Builder);
+        let keys = desk.session.core.keys_of(signed.key, KeyKind::Builder);
         keys.map(|(_, key)| value!({ "key": key.id, "createdAt": super::time::iso(key.created_s), "revokedAt": null }))
             .collect()
     });
@@ -117,12 +118,12 @@ async fn revoke_builder(State(app): State<Arc<App>>, request: Request) -> Reply 
     let Raw(body) = Raw::from_request(Request::from_parts(parts.clone(), body), &app).await?;
     let key = builder_key(&app, &parts, &body).ok_or_else(Fault::unauthorized)?;
     app.with(|desk, now| {
-        desk.core.advance(now);
-        desk.core.revoke_key(key);
+        desk.session.core.advance(now);
+        desk.session.core.revoke_key(key);
     });
     Ok(json(&"OK"))
 }
 
 async fn closed_only(State(app): State<Arc<App>>, signed: Signed) -> Response {
-    json(&BanStatus { closed_only: app.with(|desk, _| desk.core.is_closed_only(signed.user)) })
+    json(&BanStatus { closed_only: app.with(|desk, _| desk.session.core.is_closed_only(signed.user)) })
 }

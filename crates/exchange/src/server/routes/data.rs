@@ -199,16 +199,16 @@ fn limited<T>(params: &Params, all: Vec<T>) -> Result<Vec<T>, Fault> {
 async fn positions(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
     app.with(|desk, now| {
-        desk.core.advance(now);
-        Ok(json(&limited(&params, open_positions(&desk.core, holder, &params))?))
+        desk.session.core.advance(now);
+        Ok(json(&limited(&params, open_positions(&desk.session.core, holder, &params))?))
     })
 }
 
 async fn closed_positions(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let closed = stakes(&desk.core, holder).into_iter().filter(|stake| stake.size.is_zero());
+        desk.session.core.advance(now);
+        let closed = stakes(&desk.session.core, holder).into_iter().filter(|stake| stake.size.is_zero());
         let shown: Vec<Value> = closed
             .map(|stake| {
                 let mut shown = value!(position(holder, &stake));
@@ -228,13 +228,13 @@ fn total_value(core: &Core, holder: Address, params: &Params) -> Usdc {
 
 async fn values(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
-    let total = app.with(|desk, _| total_value(&desk.core, holder, &params));
+    let total = app.with(|desk, _| total_value(&desk.session.core, holder, &params));
     Ok(json(&[DataValue { user: address_text(holder), value: Number::of(total) }]))
 }
 
 async fn value_v2(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
-    let total = app.with(|desk, _| total_value(&desk.core, holder, &params));
+    let total = app.with(|desk, _| total_value(&desk.session.core, holder, &params));
     let value = DataValueV2 { proxy_wallet: address_text(holder), value: Text::of(total) };
     Ok(json(&DataEnvelope { data: value, pagination: None }))
 }
@@ -300,7 +300,7 @@ fn data_trade(print: &Print<'_>) -> DataTrade {
 
 async fn trades(State(app): State<Arc<App>>, params: Params) -> Reply {
     app.with(|desk, _| {
-        let found = limited(&params, prints(&desk.core, &params)?)?;
+        let found = limited(&params, prints(&desk.session.core, &params)?)?;
         Ok(json(&found.iter().map(data_trade).collect::<Vec<_>>()))
     })
 }
@@ -308,7 +308,7 @@ async fn trades(State(app): State<Arc<App>>, params: Params) -> Reply {
 async fn activity(State(app): State<Arc<App>>, params: Params) -> Reply {
     user(&params)?;
     app.with(|desk, _| {
-        let found = limited(&params, prints(&desk.core, &params)?)?;
+        let found = limited(&params, prints(&desk.session.core, &params)?)?;
         let shown: Vec<Value> = found
             .iter()
             .map(|print| {
@@ -377,8 +377,8 @@ async fn positions_v2(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
     let status = params.get("status").map(str::to_ascii_uppercase);
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let all = stakes(&desk.core, holder);
+        desk.session.core.advance(now);
+        let all = stakes(&desk.session.core, holder);
         let open: Vec<Stake<'_>> = all.into_iter().filter(|stake| in_markets(&params, stake.market)).collect();
         let pairs = paired(&open);
         let shown = open
@@ -393,7 +393,7 @@ async fn positions_v2(State(app): State<Arc<App>>, params: Params) -> Reply {
 
 async fn trades_v2(State(app): State<Arc<App>>, params: Params) -> Reply {
     app.with(|desk, _| {
-        let shown = prints(&desk.core, &params)?
+        let shown = prints(&desk.session.core, &params)?
             .iter()
             .map(|print| {
                 let spec = &print.market.spec;
@@ -422,17 +422,18 @@ async fn trades_v2(State(app): State<Arc<App>>, params: Params) -> Reply {
 
 async fn traded(State(app): State<Arc<App>>, params: Params) -> Reply {
     let holder = user(&params)?;
-    let count = app.with(|desk, _| stakes(&desk.core, holder).len());
+    let count = app.with(|desk, _| stakes(&desk.session.core, holder).len());
     Ok(json(&value!({ "user": address_text(holder), "traded": count })))
 }
 
 async fn holders(State(app): State<Arc<App>>, params: Params) -> Reply {
     app.with(|desk, _| {
         let mut shown = Vec::new();
-        for market in desk.core.markets().iter().filter(|market| in_markets(&params, market)) {
+        for market in desk.session.core.markets().iter().filter(|market| in_markets(&params, market)) {
             for outcome in Outcome::BOTH {
                 let held = |account: &&crate::core::Account| account.holding(market.id.asset(outcome)).settled;
-                let mut holders: Vec<_> = desk.core.accounts().iter().filter(|a| held(a).is_positive()).collect();
+                let mut holders: Vec<_> =
+                    desk.session.core.accounts().iter().filter(|a| held(a).is_positive()).collect();
                 holders.sort_by_key(|account| std::cmp::Reverse(held(account)));
                 let list: Vec<Value> = holders
                     .iter()
@@ -454,7 +455,7 @@ async fn holders(State(app): State<Arc<App>>, params: Params) -> Reply {
 
 async fn open_interest(State(app): State<Arc<App>>, params: Params) -> Reply {
     app.with(|desk, _| {
-        let markets = desk.core.markets().iter().filter(|market| in_markets(&params, market));
+        let markets = desk.session.core.markets().iter().filter(|market| in_markets(&params, market));
         let shown: Vec<Value> = markets
             .map(|market| value!({ "market": market.condition.as_str(), "value": Number::of(market.locked) }))
             .collect();
@@ -465,7 +466,7 @@ async fn open_interest(State(app): State<Arc<App>>, params: Params) -> Reply {
 async fn live_volume(State(app): State<Arc<App>>, params: Params) -> Reply {
     let id = params.get("id").unwrap_or_default();
     app.with(|desk: &mut Desk, _| {
-        let markets: Vec<_> = desk.core.markets().iter().filter(|market| market.event_id == id).collect();
+        let markets: Vec<_> = desk.session.core.markets().iter().filter(|market| market.event_id == id).collect();
         let total: Usdc = markets.iter().map(|market| market.volume).sum();
         let each: Vec<Value> = markets
             .iter()

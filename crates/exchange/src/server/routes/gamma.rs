@@ -146,7 +146,7 @@ fn tag_json(desk: &Desk, label: &str) -> Value {
 }
 
 fn all_tags(desk: &Desk) -> Vec<String> {
-    let mut all: Vec<String> = desk.core.markets().iter().flat_map(|market| market.spec.tags.clone()).collect();
+    let mut all: Vec<String> = desk.session.core.markets().iter().flat_map(|market| market.spec.tags.clone()).collect();
     all.sort();
     all.dedup();
     all
@@ -278,12 +278,12 @@ fn sorted<'d>(params: &Params, mut markets: Vec<&'d Market>) -> Vec<&'d Market> 
 }
 
 fn chosen<'d>(desk: &'d Desk, params: &Params) -> Vec<&'d Market> {
-    sorted(params, desk.core.markets().iter().filter(|market| passes(desk, params, market)).collect())
+    sorted(params, desk.session.core.markets().iter().filter(|market| passes(desk, params, market)).collect())
 }
 
 /// The events that pass: filters by id and slug are of the event itself, the others of any of its markets.
 fn chosen_events<'d>(desk: &'d Desk, params: &Params) -> Vec<Vec<&'d Market>> {
-    let all: Vec<&Market> = desk.core.markets().iter().collect();
+    let all: Vec<&Market> = desk.session.core.markets().iter().collect();
     let without = params.without(&["id", "slug"]);
     let mut events: Vec<Vec<&Market>> = events_of(&all)
         .into_iter()
@@ -352,7 +352,7 @@ async fn events_keyset(State(app): State<Arc<App>>, params: Params) -> Reply {
 
 fn one_market<T>(app: &App, is: impl Fn(&Market) -> bool, show: impl Fn(&Desk, &Market) -> T) -> Result<T, Fault> {
     app.with(|desk, _| {
-        let market = desk.core.markets().iter().find(|market| is(market));
+        let market = desk.session.core.markets().iter().find(|market| is(market));
         Ok(show(desk, market.ok_or_else(|| Fault::missing("market not found"))?))
     })
 }
@@ -371,7 +371,7 @@ async fn market_tags(State(app): State<Arc<App>>, Path(id): Path<String>) -> Rep
 
 fn one_event(app: &App, is: impl Fn(&Market) -> bool, show: impl Fn(&Desk, &[&Market]) -> Value) -> Reply {
     app.with(|desk, _| {
-        let markets: Vec<&Market> = desk.core.markets().iter().filter(|market| is(market)).collect();
+        let markets: Vec<&Market> = desk.session.core.markets().iter().filter(|market| is(market)).collect();
         if markets.is_empty() {
             return Err(Fault::missing("event not found"));
         }
@@ -418,7 +418,7 @@ async fn tag_by_slug(State(app): State<Arc<App>>, Path(slug): Path<String>) -> R
 async fn search(State(app): State<Arc<App>>, params: Params) -> Reply {
     let wanted = params.get("q").unwrap_or_default().to_lowercase();
     app.with(|desk, _| {
-        let all: Vec<&Market> = desk.core.markets().iter().collect();
+        let all: Vec<&Market> = desk.session.core.markets().iter().collect();
         let says = |market: &&Market| {
             let spec = &market.spec;
             [&spec.slug, &spec.question, &spec.event_title].iter().any(|text| text.to_lowercase().contains(&wanted))

@@ -144,8 +144,8 @@ fn page<T: Serialize>(
     shape: impl Fn(&Market) -> T,
 ) -> Reply {
     app.with(|desk, now| {
-        desk.core.advance(now);
-        let markets: Vec<&Market> = desk.core.markets().iter().filter(|market| wanted(market)).collect();
+        desk.session.core.advance(now);
+        let markets: Vec<&Market> = desk.session.core.markets().iter().filter(|market| wanted(market)).collect();
         let limit = desk.settings.page;
         let page = cursor::page(params.get("next_cursor"), markets.len(), limit)
             .map_err(|_| Fault::bad("invalid next_cursor"))?;
@@ -173,7 +173,7 @@ async fn sampling_simplified(State(app): State<Arc<App>>, params: Params) -> Rep
 
 fn by_condition<'d>(desk: &'d Desk, text: &str) -> Result<&'d Market, Fault> {
     let condition = ConditionId::parse(&text.to_ascii_lowercase()).ok();
-    condition.and_then(|id| desk.core.market_by_condition(&id)).ok_or_else(|| Fault::missing(NO_MARKET))
+    condition.and_then(|id| desk.session.core.market_by_condition(&id)).ok_or_else(|| Fault::missing(NO_MARKET))
 }
 
 async fn market(State(app): State<Arc<App>>, Path(condition): Path<String>) -> Reply {
@@ -187,8 +187,8 @@ async fn clob_market(State(app): State<Arc<App>>, Path(condition): Path<String>)
 async fn by_token(State(app): State<Arc<App>>, Path(token): Path<String>) -> Reply {
     let token = TokenId::parse(&token).map_err(|_| Fault::bad("Invalid token id"))?;
     app.with(|desk, _| {
-        let asset = desk.core.asset(&token);
-        let market = asset.and_then(|asset| desk.core.market(asset.market()));
+        let asset = desk.session.core.asset(&token);
+        let market = asset.and_then(|asset| desk.session.core.market(asset.market()));
         let market = market.ok_or_else(|| Fault::missing(NO_MARKET))?;
         Ok(json(&MarketByToken {
             condition_id: market.condition.to_string(),

@@ -87,14 +87,14 @@ enum Taken {
 
 /// Checks one order in the order of protocol 13.3 and places it.
 fn take(desk: &mut Desk, signed: &Signed, order: &PostOrder, now_ns: u64) -> Result<Taken, Refused> {
-    let owner_is_key = desk.core.key(signed.key).is_some_and(|key| key.id.eq_ignore_ascii_case(&order.owner));
+    let owner_is_key = desk.session.core.key(signed.key).is_some_and(|key| key.id.eq_ignore_ascii_case(&order.owner));
     if !owner_is_key {
         return Err(Refused::Early("the order owner has to be the owner of the API KEY"));
     }
     let fields = order.order.fields();
-    desk.core.check_identity(signed.key, &fields).map_err(Refused::Core)?;
-    let asset = desk.core.asset(&fields.token).ok_or(Refused::Core(Refusal::UnknownToken(fields.token)))?;
-    let kind = desk.core.market(asset.market()).map(|market| market.spec.kind);
+    desk.session.core.check_identity(signed.key, &fields).map_err(Refused::Core)?;
+    let asset = desk.session.core.asset(&fields.token).ok_or(Refused::Core(Refusal::UnknownToken(fields.token)))?;
+    let kind = desk.session.core.market(asset.market()).map(|market| market.spec.kind);
     let kind = kind.ok_or(Refused::Core(Refusal::UnknownToken(fields.token)))?;
     let parsed = OrderSignature::parse(&order.order.signature).map_err(|_| Refused::Early("invalid signature"))?;
     match signature::signed_by(kind, &fields, &parsed) {
@@ -111,8 +111,8 @@ fn take(desk: &mut Desk, signed: &Signed, order: &PostOrder, now_ns: u64) -> Res
         post_only: order.post_only.unwrap_or(false),
         expiration_s: order.order.expiration,
     };
-    let placed = desk.core.place(signed.key, &request, now_ns).map_err(Refused::Core)?;
-    if placed.status == PlacedStatus::Delayed && desk.core.answers_wait() {
+    let placed = desk.session.core.place(signed.key, &request, now_ns).map_err(Refused::Core)?;
+    if placed.status == PlacedStatus::Delayed && desk.session.core.answers_wait() {
         return Ok(Taken::Later(desk.await_delay(placed.id)));
     }
     Ok(Taken::Now(placed))
@@ -215,7 +215,7 @@ async fn cancel_one(State(app): State<Arc<App>>, signed: Signed) -> Reply {
     let body: Value = decode(&signed.body, BAD_PAYLOAD)?;
     let id = body.get("orderID").and_then(Value::as_str).ok_or_else(|| Fault::bad(BAD_PAYLOAD))?;
     let id = OrderId::parse(id).map_err(|_| Fault::bad("Invalid orderID"))?;
-    let reply = app.with(|desk, now| desk.core.cancel(signed.key, &[id], now));
+    let reply = app.with(|desk, now| desk.session.core.cancel(signed.key, &[id], now));
     Ok(stamped(canceled(reply), standing))
 }
 
@@ -228,7 +228,7 @@ async fn cancel_many(State(app): State<Arc<App>>, signed: Signed) -> Reply {
     let ids: Result<Vec<OrderId>, _> = ids.iter().map(|id| OrderId::parse(id)).collect();
     let ids = ids.map_err(|_| Fault::bad("Invalid orderID"))?;
     let standing = draw(&app, &signed, RateUse::Cancels, ids.len())?;
-    let reply = app.with(|desk, now| desk.core.cancel(signed.key, &ids, now));
+    let reply = app.with(|desk, now| desk.session.core.cancel(signed.key, &ids, now));
     Ok(stamped(canceled(reply), standing))
 }
 
@@ -249,14 +249,14 @@ fn scope(desk: &Desk, wanted: &CancelMarket) -> Result<(Option<MarketId>, Option
         "" => None,
         text => {
             let id = ConditionId::parse(&text.to_ascii_lowercase()).ok();
-            let id = id.and_then(|condition| desk.core.market_by_condition(&condition)).map(|market| market.id);
+            let id = id.and_then(|condition| desk.session.core.market_by_condition(&condition)).map(|market| market.id);
             Some(id.ok_or_else(|| Fault::bad("Invalid market"))?)
         }
     };
     let asset = match wanted.asset_id.as_str() {
         "" => None,
         text => {
-            let id = TokenId::parse(text).ok().and_then(|token| desk.core.asset(&token));
+            let id = TokenId::parse(text).ok().and_then(|token| desk.session.core.asset(&token));
             Some(id.ok_or_else(|| Fault::bad("Invalid token id"))?)
         }
     };
@@ -266,10 +266,10 @@ fn scope(desk: &Desk, wanted: &CancelMarket) -> Result<(Option<MarketId>, Option
 fn cancel_scope(app: &App, signed: &Signed, market: Option<MarketId>, asset: Option<AssetId>) -> Reply {
     let before = draw(app, signed, RateUse::Cancels, 1)?;
     let (reply, after) = app.with(|desk, now| {
-        let reply = desk.core.cancel_scope(signed.key, market, asset, now);
+        let reply = desk.session.core.cancel_scope(signed.key, market, asset, now);
         let count = reply.as_ref().map_or(0, |done| done.canceled.len());
         let cost = u32::try_from(count).unwrap_or(u32::MAX);
-        let after = (cost > 0).then(|| desk.core.charge_rate(signed.key, RateUse::Cancels, cost, now));
+        let after = (cost > 0).then(|| desk.session.core.charge_rate(signed.key, RateUse::Cancels, cost, now));
         (reply, after)
     });
     Ok(stamped(canceled(reply), after.unwrap_or(before)))
@@ -295,7 +295,7 @@ fn canceled(reply: Result<core::CancelReply, Refusal>) -> Response {
 /// 429 when the rates are enforced and the bucket does not hold so much.
 fn draw(app: &App, signed: &Signed, usage: RateUse, cost: usize) -> Result<RateReply, Fault> {
     let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-    let rate = app.with(|desk, now| desk.core.use_rate(signed.key, usage, cost, now));
+    let rate = app.with(|desk, now| desk.session.core.use_rate(signed.key, usage, cost, now));
     if rate.allowed {
         return Ok(rate);
     }

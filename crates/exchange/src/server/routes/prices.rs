@@ -48,15 +48,15 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// A market and which of its tokens is meant.
 fn find(desk: &Desk, token: TokenId) -> Result<(&Market, AssetId), Fault> {
-    let asset = desk.core.asset(&token).ok_or_else(|| Fault::missing(NO_BOOK))?;
-    let market = desk.core.market(asset.market()).ok_or_else(|| Fault::missing(NO_BOOK))?;
+    let asset = desk.session.core.asset(&token).ok_or_else(|| Fault::missing(NO_BOOK))?;
+    let market = desk.session.core.market(asset.market()).ok_or_else(|| Fault::missing(NO_BOOK))?;
     Ok((market, asset))
 }
 
 /// Answers a question about one token.
 fn about<T>(app: &App, token: TokenId, answer: impl FnOnce(&Market, AssetId) -> Result<T, Fault>) -> Result<T, Fault> {
     app.with(|desk, now| {
-        desk.core.advance(now);
+        desk.session.core.advance(now);
         let (market, asset) = find(desk, token)?;
         answer(market, asset)
     })
@@ -79,7 +79,7 @@ fn about_each<T>(
 ) -> Result<Vec<(String, T)>, Fault> {
     let items = items(body)?;
     app.with(|desk, now| {
-        desk.core.advance(now);
+        desk.session.core.advance(now);
         let mut answers = Vec::with_capacity(items.len());
         for item in &items {
             let token = TokenId::parse(item.token_id.as_str()).map_err(|_| Fault::bad("Invalid token id"))?;

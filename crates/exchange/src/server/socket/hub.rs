@@ -8,7 +8,8 @@ use oddsmith_domain::{ConditionId, MarketId, Outcome};
 use tokio::sync::{Notify, mpsc};
 
 use crate::core::{PublicEvent, UserId};
-use crate::server::faults::{Channel, Faults, FrameFate};
+use crate::scenario::Channel;
+use crate::server::faults::{Faults, FrameFate};
 
 /// Frames that may wait for one subscriber. Who falls further behind is disconnected: a client that cannot keep up must
 /// learn it, and must not cost memory.
@@ -232,13 +233,12 @@ impl Hub {
     }
 
     /// Disconnects every connection of a channel.
-    pub(in crate::server) fn kick(&mut self, channel: Channel) -> usize {
+    pub(in crate::server) fn kick(&self, channel: Channel) {
         let outlets: Vec<&Outlet> = match channel {
             Channel::Market => self.market.values().map(|session| &session.outlet).collect(),
             Channel::User => self.user.values().map(|session| &session.outlet).collect(),
         };
         outlets.iter().for_each(|outlet| outlet.kicked.notify_one());
-        outlets.len()
     }
 
     /// How many connections each channel has.

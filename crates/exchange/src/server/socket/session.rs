@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout};
 
 use super::hub::{Inlet, SessionId};
 use crate::core::UserId;
+use crate::scenario::Channel;
 use crate::server::app::App;
-use crate::server::faults::Channel;
 
 /// The largest request frame: a subscription to a few thousand tokens fits.
 const MOST_FRAME_BYTES: usize = 1024 * 1024;
@@ -193,7 +193,7 @@ fn market_request(app: &App, id: SessionId, request: Request) -> Result<(), Refu
         let assets: Vec<(MarketId, Outcome)> = texts
             .iter()
             .filter_map(|text| TokenId::parse(text.as_str()).ok())
-            .filter_map(|token| desk.core.asset(&token))
+            .filter_map(|token| desk.session.core.asset(&token))
             .map(|asset| (asset.market(), asset.outcome()))
             .collect();
         if !subscribes {
@@ -206,7 +206,7 @@ fn market_request(app: &App, id: SessionId, request: Request) -> Result<(), Refu
         }
         let mut dump = String::from("[");
         for (market, outcome) in added {
-            let Some(market) = desk.core.market(market) else { continue };
+            let Some(market) = desk.session.core.market(market) else { continue };
             if app.faults.takes_snapshot() {
                 continue;
             }
@@ -226,7 +226,7 @@ fn market_request(app: &App, id: SessionId, request: Request) -> Result<(), Refu
 fn user_request(app: &App, id: SessionId, request: Request) -> Result<(), Refused> {
     let subscribes = is_subscription(&request)?;
     if let Some(auth) = &request.auth
-        && app.with(|desk, _| check(&desk.core, auth)).is_none()
+        && app.with(|desk, _| check(&desk.session.core, auth)).is_none()
     {
         return Err(Refused::Close);
     }
@@ -251,7 +251,7 @@ async fn authenticate(socket: &mut WebSocket, app: &App) -> Option<(UserId, Opti
             Asked::Request(request) => request,
             Asked::Nonsense => return None,
         };
-        let user = app.with(|desk, _| check(&desk.core, request.auth.as_ref()?))?;
+        let user = app.with(|desk, _| check(&desk.session.core, request.auth.as_ref()?))?;
         let markets = request.markets.filter(|markets| !markets.is_empty());
         return Some((user, markets.map(|markets| conditions(&markets).into_iter().collect())));
     }
