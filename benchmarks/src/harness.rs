@@ -1,0 +1,73 @@
+//! Interleaved measurement: every round runs every contender, so that the machine's moods hit all of them alike.
+
+use std::time::{Duration, Instant};
+
+/// Something that is measured: runs its work so many times.
+pub type Work<'a> = Box<dyn FnMut(u64) + 'a>;
+
+/// One contender's figures.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    pub name: String,
+    /// Median over the rounds, in nanoseconds for one operation.
+    pub median_ns: f64,
+    /// Median over the rounds of this contender's time over the first one's.
+    pub over_first: f64,
+}
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    pub rounds: usize,
+    pub slice: Duration,
+}
+
+impl Effort {
+    pub const FULL: Effort = Effort { rounds: 15, slice: Duration::from_millis(40) };
+    pub const QUICK: Effort = Effort { rounds: 7, slice: Duration::from_millis(8) };
+}
+
+/// Measures the contenders against the first of them.
+pub fn race(effort: Effort, contenders: Vec<(&str, Work<'_>)>) -> Vec<Figures> {
+    let mut runners: Vec<_> = contenders
+        .into_iter()
+        .map(|(name, mut work)| {
+            let batch = batch_for(&mut work, effort.slice);
+            (name, work, batch, Vec::with_capacity(effort.rounds))
+        })
+        .collect();
+    for _ in 0..effort.rounds {
+        for (_, work, batch, times) in &mut runners {
+            let start = Instant::now();
+            work(*batch);
+            times.push(start.elapsed().as_nanos() as f64 / *batch as f64);
+        }
+    }
+    let first = runners.first().map(|(_, _, _, times)| times.clone()).unwrap_or_default();
+    runners
+        .into_iter()
+        .map(|(name, _, _, times)| {
+            let ratios: Vec<f64> = times.iter().zip(&first).map(|(time, first)| time / first).collect();
+            Figures { name: name.to_owned(), median_ns: median(times), over_first: median(ratios) }
+        })
+        .collect()
+}
+
+/// How many operations fill a slice of time, found by doubling (which also warms up).
+fn batch_for(work: &mut Work<'_>, slice: Duration) -> u64 {
+    let mut batch = 1;
+    loop {
+        let start = Instant::now();
+        work(batch);
+        let took = start.elapsed();
+        if took >= slice / 4 {
+            return (batch as f64 * slice.as_secs_f64() / took.as_secs_f64()).ceil().max(1.0) as u64;
+        }
+        batch *= 2;
+    }
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
