@@ -4,7 +4,7 @@ mod common;
 
 use std::path::PathBuf;
 
-use oddsmith_backtest::verify::{FileReport, Options, Proofs, render_table, verify_file};
+use oddsmith_backtest::verify::{FileReport, Options, Proofs, verify_file};
 
 fn raw_frames() -> Vec<FileReport> {
     let Some(folder) = common::shared("polymarket/raw-frames") else {
@@ -24,7 +24,6 @@ fn every_snapshot_and_change_of_the_recordings_reproduces() {
     if reports.is_empty() {
         return;
     }
-    print!("{}", render_table(&reports));
     let sum = |pick: fn(&FileReport) -> Proofs| {
         reports.iter().map(pick).fold((0, 0), |(c, r), proofs| (c + proofs.checked, r + proofs.reproduced))
     };
@@ -40,4 +39,35 @@ fn every_snapshot_and_change_of_the_recordings_reproduces() {
     for report in &reports {
         assert!(report.top_of_book.agreed == report.top_of_book.checked, "{}", report.file);
     }
+}
+
+#[test]
+fn level_changes_without_snapshots_agree_with_the_stated_best_prices() {
+    let Some(folder) = common::shared("polymarket/l2-deltas") else {
+        return;
+    };
+    let file = folder.join("polymarket_20260607_0130.parquet");
+    let report = verify_file(&file, &Options::default()).expect("readable");
+    let summary = FileReport { gaps: Vec::new(), ..report.clone() };
+    assert_eq!((report.frames["price_change"], report.frames["last_trade_price"]), (206_365, 483), "{summary:?}");
+    let top = report.top_of_book;
+    // The first seconds are missing: a book counts from the moment at which its best prices have agreed once.
+    assert!(top.checked > 204_000, "{summary:?}");
+    assert!(top.agreed * 1_000 >= top.checked * 999, "{summary:?}");
+    assert!(top.agreed_before_repair < top.agreed && report.repaired > 300, "{summary:?}");
+    assert_eq!((report.crossed_published, report.undecodable), (0, 0), "{summary:?}");
+}
+
+#[test]
+fn book_files_are_read_as_one_array() {
+    let Some(folder) = common::shared("polymarket/books/sol") else {
+        return;
+    };
+    for file in ["orderbooks/1765450800up.json", "orderbooks/1765450800down.json"] {
+        let report = verify_file(&folder.join(file), &Options::default()).expect("readable");
+        assert_eq!((report.frames["book"], report.undecodable, report.crossed_published), (248, 0, 0), "{report:?}");
+        assert_eq!((report.dirty, report.gaps.len()), (0, 0), "{report:?}");
+    }
+    let trades = verify_file(&folder.join("trades/1765450800up.json"), &Options::default()).expect("readable");
+    assert_eq!((trades.undecodable, trades.frames.len()), (0, 1), "{trades:?}");
 }

@@ -7,6 +7,7 @@
 mod document;
 mod envelope;
 mod lines;
+mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,6 +18,7 @@ use thiserror::Error;
 use document::Document;
 pub use envelope::{Source, Unwrapped, unwrap};
 use lines::Lines;
+pub use table::{Table, TableRow};
 
 /// A frame, or another piece of a recording, is not kept beyond this size; a longer one is skipped and counted.
 pub const MAX_PIECE_BYTES: usize = 64 << 20;

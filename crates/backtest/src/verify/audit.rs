@@ -110,6 +110,12 @@ impl Audit {
         }
     }
 
+    /// The number of a token of a market, which is made known if it was not.
+    pub fn asset(&mut self, condition: &str, token: &str) -> Option<AssetId> {
+        self.markets.learn(condition, token, &mut self.gaps);
+        self.markets.table.lookup(token.as_bytes())
+    }
+
     /// Takes one message.
     fn message(&mut self, json: &str, place: Place<'_>) -> Result<(), VerifyError> {
         let Some(peek) = Peek::at(json) else {
@@ -150,7 +156,7 @@ impl Audit {
         let report = self.decoder.decode(&self.markets.table, frame, &mut batch);
         self.count_decoded(kind, &report, &batch);
         let rest = matches!(kind, Some(Kind::Rest | Kind::NamelessBook));
-        self.apply(&batch, rest, place);
+        self.apply(&batch, rest, place.in_array);
         self.batch = batch;
         if report.undecodable == 0 {
             return Ok(());
@@ -180,7 +186,8 @@ impl Audit {
         }
     }
 
-    fn apply(&mut self, batch: &MarketBatch, rest: bool, place: Place<'_>) {
+    /// Applies the events of one message.
+    pub fn apply(&mut self, batch: &MarketBatch, rest: bool, in_array: bool) {
         let venue_ms = batch.events.iter().filter_map(timestamp_of).max();
         if self.now.wall_ns == 0
             && let Some(ms) = venue_ms
@@ -188,7 +195,7 @@ impl Audit {
             // Without receive times the venue's own time is the clock.
             self.now.mono_ns = self.now.mono_ns.max(ms.saturating_mul(Time::MILLI));
         }
-        if !rest && !place.in_array && !batch.events.is_empty() {
+        if !rest && !in_array && !batch.events.is_empty() {
             self.silences_end();
         }
         let source = if rest { MarketSource::Rest } else { MarketSource::Shard(0) };
@@ -276,7 +283,8 @@ impl Audit {
         judge(market, &mut self.gaps);
     }
 
-    fn count(&mut self, name: &str) {
+    /// Counts a message under its name.
+    pub fn count(&mut self, name: &str) {
         if let Some(count) = self.frames.get_mut(name) {
             *count += 1;
         } else {
@@ -286,13 +294,13 @@ impl Audit {
     }
 
     /// Counts and keeps something that cannot be decoded.
-    fn refuse(&mut self, offset: u64, reason: &str, bytes: &[u8]) -> Result<(), VerifyError> {
+    pub fn refuse(&mut self, offset: u64, reason: &str, bytes: &[u8]) -> Result<(), VerifyError> {
         self.undecodable += 1;
         self.letters.keep(&self.file, offset, reason, bytes)
     }
 
     /// The end of the recording.
-    pub fn finish(mut self) -> Result<FileReport, VerifyError> {
+    pub fn finish(mut self) -> FileReport {
         let counted = self.markets.finish(&mut self.gaps);
         let mut kinds = self.kinds;
         kinds.delta.add(counted.hashes.checked, counted.hashes.reproduced);
@@ -301,7 +309,7 @@ impl Audit {
             hashes.add(kind.checked, kind.reproduced);
         }
         self.gaps.all.sort_by(|a, b| (a.from, &a.asset_id).cmp(&(b.from, &b.asset_id)));
-        Ok(FileReport {
+        FileReport {
             file: self.file,
             frames: self.frames,
             hashes,
@@ -313,7 +321,7 @@ impl Audit {
             gaps: self.gaps.all,
             undecodable: self.undecodable,
             not_comparable: self.not_comparable + counted.hashes.unverifiable + counted.hashes.unfinished,
-        })
+        }
     }
 }
 

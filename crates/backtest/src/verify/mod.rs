@@ -6,12 +6,13 @@ mod gaps;
 mod markets;
 mod peek;
 mod report;
+mod rows;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::recording::{Recording, RecordingError};
+use crate::recording::{Recording, RecordingError, Table, is_parquet};
 
 use audit::Audit;
 pub use report::{Agreement, FileReport, Gap, HashesByKind, Proofs, render_table};
@@ -48,9 +49,16 @@ pub enum VerifyError {
 /// [`VerifyError`] when the file cannot be read to its end, or undecodable frames cannot be written.
 pub fn verify_file(path: &Path, options: &Options) -> Result<FileReport, VerifyError> {
     let mut audit = Audit::new(&path.display().to_string(), options)?;
+    if is_parquet(path) {
+        let mut table = Table::open(path)?;
+        while let Some(row) = table.next_row()? {
+            audit.row(&row)?;
+        }
+        return Ok(audit.finish());
+    }
     let mut recording = Recording::open(path)?;
     while let Some(piece) = recording.next_piece()? {
         audit.piece(&piece)?;
     }
-    audit.finish()
+    Ok(audit.finish())
 }

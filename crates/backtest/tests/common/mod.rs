@@ -10,6 +10,6 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: the recordings of `{folder}` are not at {} (set ODDSMITH_SHARED)", path.display());
+    eprintln!("skipped: the recordings of `{folder}` are not at {} (set ODDSMITH_SHARED)", path.display());
     None
 }
