@@ -350,6 +350,40 @@ fn the_tick_becomes_finer_beyond_96_cents() {
 }
 
 #[test]
+fn what_the_venue_leaves_open_is_a_setting() {
+    use oddsmith_exchange::core::MinSizeUnit;
+    let config = Config {
+        min_size_unit: MinSizeUnit::Collateral,
+        coarser_ticks: true,
+        books_after_match: false,
+        min_marketable: Usdc::ZERO,
+        ..Config::default()
+    };
+    let mut desk = Desk::with(config, MarketSpec::ordinary("open-questions", "?"));
+    assert!(refusal(&mut desk, want(1, "BUY NO 9 @ 0.5")).contains("lower than the minimum"), "4.50 dollars");
+    desk.put(1, "BUY NO 10 @ 0.5");
+    desk.place(want(0, "BUY YES 1 @ 0.5").kind(OrderType::Fak)).expect("half a dollar is enough");
+    assert!(!format!("{:?}", desk.public()).contains("Book {"), "no whole books after a match");
+    desk.core.change_tick(desk.market, Tick::Tenth, desk.now);
+    assert_eq!(desk.core.market(desk.market).expect("a market").tick, Tick::Tenth);
+}
+
+#[test]
+fn memory_of_finished_orders_and_trades_is_bounded() {
+    let mut desk = Desk::with(Config { history: 3, ..Config::default() }, MarketSpec::ordinary("short", "?"));
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        desk.put(1, "BUY NO 10 @ 0.5");
+        ids.push(desk.put(0, "BUY YES 10 @ 0.5"));
+        desk.wait(3 * S);
+    }
+    assert!(desk.core.order(&ids[0].id).is_none() && desk.core.order(&ids[5].id).is_some());
+    assert!(desk.core.trade(&ids[2].trades[0]).is_none() && desk.core.trade(&ids[3].trades[0]).is_some());
+    let user = desk.core.key(desk.key(0)).expect("a key").user;
+    assert_eq!(desk.core.trades_of(user).count(), 3);
+}
+
+#[test]
 fn the_book_is_cleared_when_the_game_starts() {
     let spec =
         MarketSpec { game_start_s: Some(START_S + 60), clear_on_start: true, ..MarketSpec::ordinary("kick-off", "?") };

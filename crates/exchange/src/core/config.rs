@@ -35,6 +35,17 @@ pub enum DelayReply {
     Wait,
 }
 
+/// What the smallest order size counts (protocol 14 knows both).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MinSizeUnit {
+    /// Shares, as in the venue's error text.
+    #[default]
+    Shares,
+    /// Dollars at the limit price, as one page of its documentation has it.
+    Collateral,
+}
+
 /// What becomes of a match after it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +76,12 @@ pub struct Config {
     pub self_fill: SelfFill,
     /// How delayed orders are answered.
     pub delay_reply: DelayReply,
+    /// What a market's smallest order size counts.
+    pub min_size_unit: MinSizeUnit,
+    /// Whether a grid may also become coarser again, which has never been observed.
+    pub coarser_ticks: bool,
+    /// Whether both whole books are published after a match.
+    pub books_after_match: bool,
     /// The smallest value of an order that would match at once; zero switches the rule off.
     pub min_marketable: Usdc,
     /// How long before its stated expiration a GTD order is removed, in seconds.
@@ -89,6 +106,9 @@ impl Default for Config {
             usable_at: UsableAt::default(),
             self_fill: SelfFill::default(),
             delay_reply: DelayReply::default(),
+            min_size_unit: MinSizeUnit::default(),
+            coarser_ticks: false,
+            books_after_match: true,
             min_marketable: Usdc::from_whole(1),
             gtd_early_s: 60,
             gtd_min_s: 180,

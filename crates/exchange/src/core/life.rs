@@ -106,7 +106,8 @@ impl Core {
         self.remove_all(open, reason);
     }
 
-    /// Makes the grid of a market finer. A grid that would become coarser is left as it is: the venue never does that.
+    /// Makes the grid of a market finer. A grid that would become coarser is left as it is, unless the settings allow it: the
+    /// venue has never been seen to do that. Orders that rest stay where they are.
     pub fn change_tick(&mut self, market: MarketId, new: Tick, now_ns: Nanos) {
         self.advance(now_ns);
         self.set_tick(market, new);
@@ -114,9 +115,11 @@ impl Core {
 
     fn set_tick(&mut self, market: MarketId, new: Tick) {
         let (now_ns, timestamp_ms) = (self.now_ns, self.now_ms());
+        let coarser = self.config.coarser_ticks;
         let Some(listed) = self.markets.get_mut(market.index()) else { return };
         let old = listed.tick;
-        if !old.units().is_multiple_of(new.units()) || old == new {
+        let finer = old.units().is_multiple_of(new.units());
+        if old == new || !(finer || coarser) {
             return;
         }
         listed.tick = new;

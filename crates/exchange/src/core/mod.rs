@@ -43,7 +43,7 @@ use rand_chacha::ChaCha8Rng;
 pub use account::{Account, AccountId, Allowance, Holding, KeyId, UserId};
 pub use actions::ActionError;
 pub use book::{BookSnapshot, last_trade_text};
-pub use config::{Config, DelayReply, SelfFill, Settlement, UsableAt};
+pub use config::{Config, DelayReply, MinSizeUnit, SelfFill, Settlement, UsableAt};
 pub use event::{CoreEvent, LevelDelta, OrderChange, OrderEvent, PublicEvent, TradeEvent};
 pub use keys::{ApiKey, KeyKind};
 pub use life::Mode;

@@ -9,7 +9,7 @@ use super::life::Mode;
 use super::matching::Plan;
 use super::order::{CancelReason, Order, OrderStatus, PlaceRequest, Placed, PlacedStatus, Refusal};
 use super::timer::Timer;
-use super::{Core, DelayReply, MILLI, Nanos, SECOND, SelfFill, wallet_of};
+use super::{Core, DelayReply, MILLI, MinSizeUnit, Nanos, SECOND, SelfFill, wallet_of};
 
 /// More than anybody has: ten to the ninth shares or dollars. Beyond it amounts are no order.
 const MAX_MICRO: u64 = 1_000_000_000_000_000;
@@ -81,7 +81,11 @@ impl Core {
             return Err(Refusal::Duplicated(request.id));
         }
         let (price, size, max_cost) = terms(request, market.tick)?;
-        if request.order_type.rests() && size < market.spec.min_size {
+        let counted = match self.config.min_size_unit {
+            MinSizeUnit::Shares => size,
+            MinSizeUnit::Collateral => Shares::from_micros(size.cost_floor(price).micros()),
+        };
+        if request.order_type.rests() && counted < market.spec.min_size {
             return Err(Refusal::TooSmall { id: request.id, size, min: market.spec.min_size });
         }
         self.check_expiration(request)?;

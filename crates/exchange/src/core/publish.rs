@@ -73,7 +73,7 @@ impl Core {
             changes.extend(both.iter().map(|(outcome, hash)| touch.delta(*outcome, *hash)));
         }
         self.events.push(CoreEvent::Public(PublicEvent::PriceChange { market, timestamp_ms, changes }));
-        if after_match {
+        if after_match && self.config.books_after_match {
             for outcome in Outcome::BOTH {
                 let book = Arc::new(listed.snapshot(outcome));
                 self.events.push(CoreEvent::Public(PublicEvent::Book { market, outcome, book }));

@@ -188,7 +188,11 @@ impl Core {
             };
             self.trade_by_id.remove(&old.id);
             for leg in old.legs() {
-                if let Some(user) = self.users.get_mut(leg.user.0 as usize) {
+                let Some(user) = self.users.get_mut(leg.user.0 as usize) else { continue };
+                if user.trades.front() == Some(&old.sequence) {
+                    user.trades.pop_front();
+                } else {
+                    // Late settlements finish out of order.
                     user.trades.retain(|sequence| *sequence != old.sequence);
                 }
             }

@@ -24,7 +24,7 @@ use oddsmith_domain::Usdc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::core::{Config, Core, DelayReply, Nanos, SelfFill, UsableAt};
+use crate::core::{Config, Core, DelayReply, MinSizeUnit, Nanos, SelfFill, UsableAt};
 use crate::world::{World, standard_rooms};
 
 pub use market::{Fee, Kind, MarketEntry, Process, Traders};
@@ -73,6 +73,12 @@ pub struct Exchange {
     pub self_fill: Option<SelfFill>,
     /// See [`Config::delay_reply`].
     pub delay_reply: Option<DelayReply>,
+    /// See [`Config::min_size_unit`].
+    pub min_size_unit: Option<MinSizeUnit>,
+    /// See [`Config::coarser_ticks`].
+    pub coarser_ticks: Option<bool>,
+    /// See [`Config::books_after_match`].
+    pub books_after_match: Option<bool>,
     /// See [`Config::min_marketable`], in dollars.
     pub min_marketable: Option<Usdc>,
     /// See [`Config::gtd_early_s`].
@@ -96,6 +102,9 @@ impl Exchange {
             usable_at: self.usable_at.unwrap_or(base.usable_at),
             self_fill: self.self_fill.unwrap_or(base.self_fill),
             delay_reply: self.delay_reply.unwrap_or(base.delay_reply),
+            min_size_unit: self.min_size_unit.unwrap_or(base.min_size_unit),
+            coarser_ticks: self.coarser_ticks.unwrap_or(base.coarser_ticks),
+            books_after_match: self.books_after_match.unwrap_or(base.books_after_match),
             min_marketable: self.min_marketable.unwrap_or(base.min_marketable),
             gtd_early_s: self.gtd_early_s.unwrap_or(base.gtd_early_s),
             gtd_min_s: self.gtd_min_s.unwrap_or(base.gtd_min_s),
