@@ -131,3 +131,10 @@ fn the_spelled_out_standard_is_the_standard() {
     };
     assert_eq!(slugs(&spelled.core), slugs(&silent.core));
 }
+
+#[test]
+fn the_scenario_in_the_documentation_is_valid() {
+    let page = include_str!("../../../docs/concepts/exchange.md");
+    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    Scenario::parse(block).expect("a valid scenario");
+}
