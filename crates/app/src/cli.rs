@@ -23,6 +23,11 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Trade. Without a configuration: on the built-in exchange, on this machine, with play money.
+    ///
+    /// Prints a status table every second. Ctrl-C cancels everything, waits for the venue to show that nothing is left, prints a
+    /// summary and ends with exit code 0; a second Ctrl-C ends at once.
+    Run(RunArguments),
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -50,6 +55,25 @@ pub enum Command {
         #[command(subcommand)]
         action: JournalAction,
     },
+}
+
+/// How to trade.
+#[derive(Debug, clap::Args)]
+pub struct RunArguments {
+    /// A configuration file; the default profile if not given.
+    pub config: Option<PathBuf>,
+    /// Change one setting, such as `engine.timing.debounce_ms=50`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// End after this many seconds, as by Ctrl-C.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub run_for: Option<u64>,
+    /// Print the status table every this many seconds; 0 for never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    pub status: u64,
+    /// Pin the trading thread to this processor core, counted from 0.
+    #[arg(long, value_name = "CORE")]
+    pub pin: Option<usize>,
 }
 
 /// What to do with the configuration.

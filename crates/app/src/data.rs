@@ -54,9 +54,14 @@ impl DataDir {
         DataDir { root: named.unwrap_or_else(|| PathBuf::from(DEFAULT)) }
     }
 
+    /// Where the runs are.
+    pub fn runs_dir(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
     /// Every run, oldest first; those without a readable manifest before the others.
     pub fn runs(&self) -> Result<Vec<Run>, Failure> {
-        let folder = self.root.join("runs");
+        let folder = self.runs_dir();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

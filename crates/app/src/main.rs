@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod data;
 mod failure;
+mod live;
 mod replay;
 mod time;
 
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
+        Command::Run(action) => {
+            let data = data::DataDir::find(arguments.data.as_deref());
+            command::run::run(&data, action)
+        }
         Command::Config { action } => command::config::run(action),
         Command::Replay { run, config, set, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());

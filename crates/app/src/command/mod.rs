@@ -3,3 +3,4 @@
 pub mod config;
 pub mod journal;
 pub mod replay;
+pub mod run;

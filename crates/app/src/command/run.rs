@@ -1,0 +1,87 @@
+//! `oddsmith run`: trades until somebody ends it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use oddsmith_exchange::core::KNOWN_SECRETS;
+use oddsmith_exchange::scenario::Scenario;
+use oddsmith_exchange::server::{Running, Server, ServerConfig};
+use oddsmith_net::EdgeSettings;
+use oddsmith_polymarket::order::{POLYGON, Signer};
+
+use crate::cli::RunArguments;
+use crate::config::{self, Config};
+use crate::data::DataDir;
+use crate::failure::Failure;
+use crate::live::{self, LivePlan};
+
+/// Carries the command out.
+pub fn run(data: &DataDir, arguments: &RunArguments) -> Result<(), Failure> {
+    let config = config::load(arguments.config.as_deref(), &arguments.set)?;
+    log_to_stderr();
+    // The exchange, if it is ours, must outlive the run.
+    let (exchange, edge) = venue(&config)?;
+    let plan = plan(data, arguments, &config, edge)?;
+    let end = live::run(plan)?;
+    drop(exchange);
+    let text = live::summary(&end);
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
+    if end.clean { Ok(()) } else { Err(Failure::Answer("orders may be left at the venue".to_owned())) }
+}
+
+/// The configured venue, or an exchange of our own.
+fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
+    let seed = rand::random();
+    let venue = &config.venue;
+    if let (Some(rest), Some(market), Some(user)) = (&venue.rest, &venue.market_socket, &venue.user_socket) {
+        return Ok((None, EdgeSettings::at(rest, market, user, seed)));
+    }
+    let scenario = match &config.exchange.scenario {
+        None => Scenario::default(),
+        Some(path) => {
+            let unusable = |error: &dyn std::fmt::Display| {
+                Failure::Usage(format!("the scenario {} cannot be used: {error}", path.display()))
+            };
+            let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
+            Scenario::parse(&text).map_err(|error| unusable(&error))?
+        }
+    };
+    let server = ServerConfig { scenario, seed: Some(config.exchange.seed), ..ServerConfig::default() };
+    let running = Server::start(server).map_err(|error| Failure::Running(error.to_string()))?;
+    let address = running.addr();
+    tracing::info!(%address, "the built-in exchange");
+    let (rest, market) = (format!("http://{address}"), format!("ws://{address}/ws/market"));
+    let edge = EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), seed);
+    Ok((Some(running), edge))
+}
+
+fn plan(data: &DataDir, arguments: &RunArguments, config: &Config, edge: EdgeSettings) -> Result<LivePlan, Failure> {
+    let secret = KNOWN_SECRETS.get(usize::from(config.venue.account)).copied().unwrap_or(KNOWN_SECRETS[0]);
+    let signer = Signer::from_hex(secret).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mib = |count: u64| usize::try_from(count << 20).unwrap_or(usize::MAX);
+    let journal = oddsmith_journal::Options {
+        segment_bytes: mib(config.journal.segment_mib),
+        budget_bytes: config.journal.budget_mib << 20,
+        flush_every: Duration::from_millis(config.journal.flush_ms),
+    };
+    Ok(LivePlan {
+        edge,
+        signer,
+        chain_id: POLYGON,
+        engine: config.engine.clone(),
+        runs: data.runs_dir(),
+        config: serde_json::to_value(config).map_err(|error| Failure::Usage(error.to_string()))?,
+        journal,
+        status_every: Duration::from_secs(arguments.status),
+        run_for: arguments.run_for.map(Duration::from_secs),
+        pin_core: arguments.pin,
+    })
+}
+
+/// Talk goes to standard error; `RUST_LOG` says how much of it.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // A second subscriber would be refused; the first is as good.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,224 @@
+//! The loop.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use oddsmith_domain::{Command, Input, Time};
+use oddsmith_engine::{Engine, Lanes, OwnedInput};
+use oddsmith_journal::Pressure;
+use oddsmith_net::{Clock, Edge, Venue};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::LiveEnd;
+use super::recorder::{IntoLanes, Recorder};
+use super::start::{Started, numbered};
+use super::table;
+use crate::failure::Failure;
+
+/// How many market frames are taken from the sockets before the engine sees them.
+const INTAKE_FRAMES: usize = 1_024;
+/// How long the venue may take to show that nothing of ours is left.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the loop works on.
+struct Driver {
+    clock: Clock,
+    engine: Engine,
+    lanes: Lanes,
+    recorder: Recorder,
+    edge: Edge,
+    tick_to_order: Histogram<u64>,
+    halted_for_space: bool,
+}
+
+/// Why the loop ended.
+enum Ended {
+    /// The venue has shown that nothing of ours is left.
+    Clean,
+    /// It was forced, or the venue did not show it in time.
+    Forced(String),
+    /// The journal failed.
+    Broken(String),
+}
+
+/// Drives a run to its end.
+pub fn drive(started: Started) -> Result<LiveEnd, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Running(format!("no runtime: {error}")))?;
+    let last_resort = last_resort(&started);
+    let dir = started.dir.clone();
+    let driven = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(started))));
+    match driven {
+        Ok(Ok((end, _))) if end.clean => Ok(end),
+        Ok(Ok((_, Ended::Broken(why)))) => {
+            cancel_everything(last_resort);
+            Err(Failure::Running(format!("the journal in {} cannot be written: {why}", dir.display())))
+        }
+        Ok(Ok((end, _))) => {
+            cancel_everything(last_resort);
+            Ok(end)
+        }
+        Ok(Err(failure)) => {
+            cancel_everything(last_resort);
+            Err(failure)
+        }
+        Err(_) => {
+            cancel_everything(last_resort);
+            let dir = dir.display();
+            Err(Failure::Running(format!("the engine failed and everything was cancelled; its journal is in {dir}")))
+        }
+    }
+}
+
+/// A client of its own, made before anything can go wrong.
+fn last_resort(started: &Started) -> Option<Venue> {
+    let target = oddsmith_net::Target::parse(&started.settings.rest_url).ok()?;
+    let credentials = std::sync::Arc::clone(&started.wallet.credentials);
+    Some(Venue::new(target, Duration::from_secs(3)).with_credentials(credentials))
+}
+
+fn cancel_everything(venue: Option<Venue>) {
+    match venue.map(|mut venue| venue.cancel_all()) {
+        Some(Ok(())) => tracing::warn!("everything under the key was cancelled"),
+        Some(Err(error)) => tracing::error!(%error, "orders may be left at the venue: cancel them by other means"),
+        None => {}
+    }
+}
+
+async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
+    let Started { clock, settings, wallet, cards, lanes, recorder, dir, status_every, run_for } = started;
+    let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
+    for (market, card) in numbered(&cards) {
+        edge.learn(market, card);
+    }
+    let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
+        .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
+    let engine = Engine::new();
+    let mut driver = Driver { clock, engine, lanes, recorder, edge, tick_to_order, halted_for_space: false };
+    let ended = driver.until_the_end(status_every, run_for).await?;
+    let Driver { engine, recorder, tick_to_order, clock, .. } = driver;
+    let view = engine.view(clock.now());
+    if let Err(error) = recorder.close() {
+        tracing::error!(%error, "the journal could not be closed");
+    }
+    let figures = (
+        tick_to_order.len(),
+        tick_to_order.value_at_quantile(0.5),
+        tick_to_order.value_at_quantile(0.99),
+        tick_to_order.max(),
+    );
+    if let Ended::Forced(why) = &ended {
+        tracing::error!(why, "ended without the venue's word that nothing is left");
+    }
+    let clean = matches!(ended, Ended::Clean);
+    Ok((LiveEnd { dir, view, clean, tick_to_order_us: figures }, ended))
+}
+
+impl Driver {
+    async fn until_the_end(&mut self, status_every: Duration, run_for: Option<Duration>) -> Result<Ended, Failure> {
+        let no_signal = |error: std::io::Error| Failure::Running(format!("no signals: {error}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
+        let status_ns = u64::try_from(status_every.as_nanos()).unwrap_or(u64::MAX);
+        let begun = self.clock.now();
+        let mut next_status = if status_ns == 0 { u64::MAX } else { begun.mono_ns + status_ns };
+        let mut stop_at = run_for.map(|time| begun.plus_ns(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).mono_ns);
+        let mut give_up_at: Option<u64> = None;
+        loop {
+            self.turn().await;
+            if let Some(why) = self.recorder.fault() {
+                return Ok(Ended::Broken(why.to_owned()));
+            }
+            let now = self.clock.now();
+            if give_up_at.is_some() && self.engine.is_shut_down() && self.edge.is_idle() {
+                return Ok(Ended::Clean);
+            }
+            if give_up_at.is_some_and(|at| at <= now.mono_ns) {
+                return Ok(Ended::Forced("the venue did not show in time that nothing is left".into()));
+            }
+            if stop_at.is_some_and(|at| at <= now.mono_ns) {
+                stop_at = None;
+                give_up_at = Some(self.shut_down(now));
+                continue;
+            }
+            if next_status <= now.mono_ns {
+                next_status = now.mono_ns + status_ns;
+                self.look_around(now);
+            }
+            let until =
+                [Some(next_status), self.engine.next_deadline(), stop_at, give_up_at].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                () = self.edge.wait(until) => {}
+                _ = either(&mut interrupt, &mut terminate) => match give_up_at {
+                    None => give_up_at = Some(self.shut_down(self.clock.now())),
+                    Some(_) => return Ok(Ended::Forced("forced by a second signal".into())),
+                },
+            }
+        }
+    }
+
+    /// Everything that has arrived, to its last order.
+    async fn turn(&mut self) {
+        let woken = self.clock.now();
+        self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), woken);
+        self.edge.drain_market(INTAKE_FRAMES, &mut IntoLanes(&mut self.lanes), woken);
+        loop {
+            let more = self.lanes.slice(&mut self.engine, &mut self.recorder);
+            self.hand_on(woken);
+            if !more || self.recorder.fault().is_some() {
+                return;
+            }
+            self.edge.glance().await;
+            self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), self.clock.now());
+        }
+    }
+
+    /// Hands the actions of the last slice to the edge and writes what may leave.
+    fn hand_on(&mut self, woken: Time) {
+        let now = self.clock.now();
+        let mut actions = self.recorder.take_actions();
+        for (seq, action) in actions.drain(..) {
+            self.edge.submit(seq, action, now);
+        }
+        self.recorder.reuse(actions);
+        if self.edge.flush(now).placements > 0 {
+            let took = self.clock.now().since(woken) / 1_000;
+            self.tick_to_order.saturating_record(took.max(1));
+        }
+    }
+
+    fn shut_down(&mut self, now: Time) -> u64 {
+        tracing::info!("shutting down: cancelling everything; once more to force");
+        self.lanes.push(OwnedInput::Other(Input::Command(Command::Shutdown)));
+        now.plus_ns(u64::try_from(SHUTDOWN_LIMIT.as_nanos()).unwrap_or(u64::MAX)).mono_ns
+    }
+
+    /// Once a second: the table, and the room that is left for the journal.
+    fn look_around(&mut self, now: Time) {
+        match self.recorder.pressure() {
+            Pressure::Ample => {}
+            Pressure::Disk(error) => tracing::error!(%error, "the journal's disk"),
+            _ if !self.halted_for_space => {
+                self.halted_for_space = true;
+                tracing::error!(
+                    "half of the journal's budget is used: everything is cancelled and nothing quoted any more"
+                );
+                self.lanes.push(OwnedInput::Other(Input::Command(Command::Stop)));
+            }
+            _ => {}
+        }
+        table::print(&self.engine.view(now), &self.edge.status(), &self.tick_to_order);
+    }
+}
+
+/// Either signal.
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,70 @@
+//! The live driver: the engine on real sockets, with its journal.
+//!
+//! One thread reads market, user and order connections, feeds the engine and writes its orders. Every input and what came of
+//! it is in the journal before an action is handed to the edge, so that nothing leaves that a replay would not explain.
+
+mod driver;
+mod recorder;
+mod start;
+mod table;
+
+pub use table::summary;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oddsmith_engine::EngineView;
+use oddsmith_net::EdgeSettings;
+use oddsmith_polymarket::order::Signer;
+
+use crate::failure::Failure;
+
+/// Everything that a live run needs to know.
+pub struct LivePlan {
+    /// Whom to talk to, and how.
+    pub edge: EdgeSettings,
+    /// Who pays and signs.
+    pub signer: Signer,
+    /// The chain that orders are signed for.
+    pub chain_id: u64,
+    /// The engine's configuration.
+    pub engine: oddsmith_engine::EngineConfig,
+    /// Where the run's directory is made.
+    pub runs: PathBuf,
+    /// The effective configuration, for the run's manifest.
+    pub config: serde_json::Value,
+    /// The journal's sizes and times.
+    pub journal: oddsmith_journal::Options,
+    /// How often the status table is printed; never if zero.
+    pub status_every: Duration,
+    /// Ends by itself after this time, as if somebody had pressed Ctrl-C.
+    pub run_for: Option<Duration>,
+    /// The processor core that the hot thread is pinned to, if any.
+    pub pin_core: Option<usize>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct LiveEnd {
+    /// Where its journal is.
+    pub dir: PathBuf,
+    /// The engine's last words.
+    pub view: EngineView,
+    /// Whether the venue has shown that nothing of ours is left.
+    pub clean: bool,
+    /// Wake-up to written order, in microseconds: how many, half, ninety-nine of a hundred, all.
+    pub tick_to_order_us: (u64, u64, u64, u64),
+}
+
+/// Runs until somebody ends it.
+///
+/// # Errors
+/// [`Failure`] when it could not begin, or when it had to end; everything under the key is cancelled then.
+pub fn run(plan: LivePlan) -> Result<LiveEnd, Failure> {
+    if let Some(core) = plan.pin_core {
+        let pinned = core_affinity::set_for_current(core_affinity::CoreId { id: core });
+        tracing::info!(core, pinned, "hot thread");
+    }
+    let started = start::start(plan)?;
+    driver::drive(started)
+}

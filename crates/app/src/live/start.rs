@@ -1,0 +1,106 @@
+//! The beginning of a live run: key, markets, journal, and the first inputs.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use oddsmith_domain::{Input, MarketCard, MarketId, RunId, Setup};
+use oddsmith_engine::{EngineConfig, Lanes, OwnedInput};
+use oddsmith_journal::Writer;
+use oddsmith_net::{Clock, EdgeSettings, Target, Venue, Wallet};
+use oddsmith_polymarket::auth::Credentials;
+use oddsmith_polymarket::codec::rest::Protocol;
+use oddsmith_polymarket::order::OrderHasher;
+
+use super::LivePlan;
+use super::recorder::Recorder;
+use crate::data::Manifest;
+use crate::failure::Failure;
+
+/// A run that is ready to be driven.
+pub struct Started {
+    pub clock: Clock,
+    pub settings: EdgeSettings,
+    pub wallet: Wallet,
+    pub cards: Vec<MarketCard>,
+    pub lanes: Lanes,
+    pub recorder: Recorder,
+    pub dir: std::path::PathBuf,
+    pub status_every: Duration,
+    pub run_for: Option<Duration>,
+}
+
+/// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
+pub fn start(plan: LivePlan) -> Result<Started, Failure> {
+    let LivePlan { edge, signer, chain_id, engine, runs, config, journal, status_every, run_for, .. } = plan;
+    let running = |what: &str| {
+        let what = what.to_owned();
+        move |error: oddsmith_net::NetError| Failure::Running(format!("{what}: {error}"))
+    };
+    let target = Target::parse(&edge.rest_url).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut venue = Venue::new(target, Duration::from_millis(edge.side_timeout_ms));
+    match venue.protocol().map_err(running("the venue's version"))? {
+        Protocol::Supported => {}
+        Protocol::ReadOnly { version } => {
+            return Err(Failure::Running(format!(
+                "the venue speaks protocol version {version:?}, which is not known here: nothing is traded"
+            )));
+        }
+    }
+    let creds = venue.api_key(&signer, chain_id).map_err(running("the API key"))?;
+    let credentials = Credentials::new(signer.address(), creds).map_err(|error| Failure::Running(error.to_string()))?;
+    let cards = wanted(venue.cards().map_err(running("the list of markets"))?, &engine)?;
+
+    let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
+    let run = RunId(rand::random());
+    let dir = runs.join(run.to_string().trim_start_matches("0x"));
+    let unwritable =
+        |error: &dyn std::fmt::Display| Failure::Running(format!("cannot write {}: {error}", dir.display()));
+    std::fs::create_dir_all(&dir).map_err(|error| unwritable(&error))?;
+    let manifest = manifest(run, config);
+    let text = serde_json::to_string_pretty(&manifest).map_err(|error| unwritable(&error))?;
+    std::fs::write(dir.join("manifest.json"), text).map_err(|error| unwritable(&error))?;
+    let writer = Writer::create(&dir, run, &journal).map_err(|error| unwritable(&error))?;
+
+    let clock = Clock::start();
+    let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
+    let setup = Setup { run, seed: rand::random(), account: signer.address(), chain_id, config: config_json };
+    let mut lanes = Lanes::new();
+    lanes.push(OwnedInput::Other(Input::Setup(Box::new(setup))));
+    for card in &cards {
+        lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
+    }
+    let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
+    let recorder = Recorder::new(clock, writer);
+    Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, dir, status_every, run_for })
+}
+
+/// The markets that some instance covers, in the venue's order.
+fn wanted(cards: Vec<MarketCard>, engine: &EngineConfig) -> Result<Vec<MarketCard>, Failure> {
+    let covered = |slug: &str| engine.instances.iter().any(|instance| instance.covers(slug));
+    let (wanted, others): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| covered(&card.slug));
+    if wanted.is_empty() {
+        let slugs: Vec<String> = others.into_iter().take(10).map(|card| card.slug).collect();
+        return Err(Failure::Usage(format!(
+            "no instance covers a market that takes orders; the venue has: {}",
+            if slugs.is_empty() { "none".to_owned() } else { slugs.join(", ") }
+        )));
+    }
+    Ok(wanted)
+}
+
+fn manifest(run_id: RunId, config: serde_json::Value) -> Manifest {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Manifest {
+        schema_version: 1,
+        run_id,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_wall_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
+        command: "run".to_owned(),
+        config,
+    }
+}
+
+/// The number of a market: its card's place.
+pub fn numbered(cards: &[MarketCard]) -> impl Iterator<Item = (MarketId, &MarketCard)> {
+    (0u32..).map(MarketId).zip(cards)
+}
