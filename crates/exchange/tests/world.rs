@@ -38,9 +38,11 @@ fn markets_live_and_the_quiet_one_is_quiet() {
             |e: &&CoreEvent| matches!(e, CoreEvent::Public(PublicEvent::LastTrade { market, .. }) if *market == id);
         events.iter().filter(of).count()
     };
-    for slug in ["will-the-budget", "btc-updown-15m", "harbour-city", "will-alder"] {
+    for slug in ["will-the-budget", "btc-updown-15m", "harbour-city", "will-alder", "will-the-bridge"] {
         assert!(prints(market(&core, slug)) >= 10, "{slug}: {} matches in a minute", prints(market(&core, slug)));
     }
+    let met = core.markets().iter().fold([0; 3], |sum, m| [0, 1, 2].map(|kind| sum[kind] + m.fills[kind]));
+    assert!(met.iter().all(|fills| *fills >= 20), "complementary, mint, merge: {met:?}");
     let quiet = market(&core, "quiet-");
     let touched = |e: &CoreEvent| matches!(e, CoreEvent::Public(p) if p.market() == quiet && !matches!(p, PublicEvent::NewMarket { .. }));
     assert!(!events.iter().any(touched), "nobody trades in the quiet market by himself");

@@ -150,6 +150,8 @@ pub struct Market {
     pub outstanding: [Shares; 2],
     /// Collateral value of all matches.
     pub volume: Usdc,
+    /// How many resting orders were met in each way: complementary, mint, merge.
+    pub fills: [u64; 3],
     pub(crate) book: Book,
     /// The top that was last published.
     pub(crate) published_top: (Option<u16>, Option<u16>),
@@ -174,6 +176,7 @@ impl Market {
             locked: Usdc::ZERO,
             outstanding: [Shares::ZERO; 2],
             volume: Usdc::ZERO,
+            fills: [0; 3],
             book: Book::new(),
             published_top: (None, None),
             token_texts,

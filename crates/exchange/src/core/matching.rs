@@ -182,6 +182,9 @@ impl Core {
         }
         if let Some(listed) = self.market_mut(market) {
             listed.volume += plan.collateral;
+            for fill in &plan.fills {
+                listed.fills[fill.kind as usize] += 1;
+            }
         }
     }
 

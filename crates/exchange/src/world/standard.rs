@@ -44,11 +44,12 @@ pub fn up_down_spec(coin: &str, start_s: u64, window_s: u64) -> MarketSpec {
     }
 }
 
-/// A politics, a crypto and a sports market that live, a quiet one, and a neg-risk event of three.
+/// A politics, a crypto and a sports market that live, a quiet one, a slow position market, and a neg-risk event of three.
 #[must_use]
 pub fn standard_rooms(now_s: u64) -> Vec<RoomSpec> {
     let year = 365 * 86_400;
-    let mut rooms = vec![politics(now_s + year), crypto(now_s), sports(now_s), quiet(now_s + year)];
+    let mut rooms =
+        vec![politics(now_s + year), crypto(now_s), sports(now_s), quiet(now_s + year), position(now_s + year)];
     rooms.extend(election(now_s + year));
     rooms
 }
@@ -104,6 +105,25 @@ fn quiet(end_s: u64) -> RoomSpec {
     RoomSpec { market, process: None, traders: TraderSpec::default() }
 }
 
+fn position(end_s: u64) -> RoomSpec {
+    let market = MarketSpec {
+        kind: ExchangeKind::Position,
+        fee: fee(POLITICS),
+        fee_type: "politics_fees".to_owned(),
+        end_s: Some(end_s),
+        tags: vec!["Politics".to_owned()],
+        ..MarketSpec::ordinary("will-the-bridge-open-on-time", "Will the bridge open on time?")
+    };
+    let process =
+        ProcessSpec::Opinion { start: 0.55, volatility: 0.006, jump_rate: 0.001, jump_size: 0.1, pull: 0.004 };
+    RoomSpec { market, process: Some(process), traders: slow() }
+}
+
+/// Traders who have time.
+fn slow() -> TraderSpec {
+    TraderSpec { noise_rate: 0.4, maker_rate: 0.4, informed_rate: 0.1, ..TraderSpec::default() }
+}
+
 fn election(end_s: u64) -> Vec<RoomSpec> {
     let candidates = [("alder", "Alder", 0.45), ("birch", "Birch", 0.35), ("cedar", "Cedar", 0.2)];
     candidates
@@ -125,8 +145,7 @@ fn election(end_s: u64) -> Vec<RoomSpec> {
             let market = MarketSpec { question: format!("Will {name} win the mayoral election?"), ..market };
             let process =
                 ProcessSpec::Opinion { start, volatility: 0.008, jump_rate: 0.002, jump_size: 0.1, pull: 0.004 };
-            let traders = TraderSpec { noise_rate: 0.4, maker_rate: 0.4, informed_rate: 0.1, ..TraderSpec::default() };
-            RoomSpec { market, process: Some(process), traders }
+            RoomSpec { market, process: Some(process), traders: slow() }
         })
         .collect()
 }
