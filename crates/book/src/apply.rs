@@ -290,6 +290,7 @@ impl PairBook {
         let scratch = std::mem::take(&mut self.scratch);
         for (levels, side) in scratch.iter().zip([Side::Buy, Side::Sell]) {
             let (ladder, mirror) = self.side_mut(outcome, side);
+            let mut held = 0;
             for level in levels {
                 let price = reflect(level.price, mirror);
                 let mut slot = *ladder.slot(price);
@@ -297,7 +298,12 @@ impl PairBook {
                     changed += u32::from(slot.micros != level.size.shares.micros());
                     write(&mut slot, outcome, level, stamp);
                     ladder.set(price, slot);
+                    held += usize::from(slot.micros != 0);
                 }
+            }
+            if ladder.count() == held && are_distinct(levels) {
+                // Whatever rests on this side was written just now: there is nothing to remove.
+                continue;
             }
             let mut next = ladder.lowest();
             while let Some(price) = next {
@@ -315,6 +321,11 @@ impl PairBook {
         self.newest = self.newest.max(stamp);
         changed
     }
+}
+
+/// Whether no price stands twice in sorted levels.
+fn are_distinct(levels: &[BookLevel]) -> bool {
+    levels.is_sorted_by(|one, next| one.price < next.price)
 }
 
 /// Writes what a token's frame states of a level. The other token's text is taken to be the same until it says otherwise.

@@ -36,34 +36,52 @@ pub(crate) struct Ladder {
     slots: Box<[Slot; PRICES]>,
     occupied: [u64; WORDS],
     summary: [u64; SUMMARY],
+    /// How many prices are occupied.
+    count: usize,
 }
 
 impl Ladder {
     pub fn new() -> Ladder {
         let slots: Box<[Slot]> = vec![Slot::default(); PRICES].into_boxed_slice();
         let slots = slots.try_into().unwrap_or_else(|_| unreachable!("the vector has exactly this length"));
-        Ladder { slots, occupied: [0; WORDS], summary: [0; SUMMARY] }
+        Ladder { slots, occupied: [0; WORDS], summary: [0; SUMMARY], count: 0 }
     }
 
     /// What is known of a price.
+    #[inline]
     pub fn slot(&self, price: Price) -> &Slot {
         &self.slots[usize::from(price.units())]
     }
 
     /// Writes a slot and keeps the bitmap in step with its size.
+    #[inline]
     pub fn set(&mut self, price: Price, slot: Slot) {
         let index = usize::from(price.units());
-        self.slots[index] = slot;
+        let was = std::mem::replace(&mut self.slots[index], slot).micros != 0;
+        let is = slot.micros != 0;
+        if was != is {
+            self.mark(index, is);
+        }
+    }
+
+    fn mark(&mut self, index: usize, occupied: bool) {
         let (word, bit) = (index / 64, 1u64 << (index % 64));
-        if slot.micros == 0 {
+        if occupied {
+            self.count += 1;
+            self.occupied[word] |= bit;
+            self.summary[word / 64] |= 1u64 << (word % 64);
+        } else {
+            self.count -= 1;
             self.occupied[word] &= !bit;
             if self.occupied[word] == 0 {
                 self.summary[word / 64] &= !(1u64 << (word % 64));
             }
-        } else {
-            self.occupied[word] |= bit;
-            self.summary[word / 64] |= 1u64 << (word % 64);
         }
+    }
+
+    /// How many prices are occupied.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Forgets sizes and stamps.
@@ -71,6 +89,7 @@ impl Ladder {
         self.slots.fill(Slot::default());
         self.occupied = [0; WORDS];
         self.summary = [0; SUMMARY];
+        self.count = 0;
     }
 
     /// Moves every stamp back by `shift`, because the pair's clock was moved forward by as much.
@@ -166,6 +185,7 @@ mod tests {
                 ladder.set(price(units), Slot { micros: i64::from(on), ..Slot::default() });
                 if on { set.insert(units); } else { set.remove(&units); }
             }
+            prop_assert_eq!(ladder.count(), set.len());
             prop_assert_eq!(ladder.lowest().map(Price::units), set.first().copied());
             prop_assert_eq!(ladder.highest().map(Price::units), set.last().copied());
             for units in probes.into_iter().chain([0, 63, 64, 4_095, 4_096, 9_999, 10_000]) {

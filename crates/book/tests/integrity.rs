@@ -2,14 +2,13 @@
 
 mod common;
 
-use common::{STREAM, at, book, card, change, header, level, levels, price, side, venue_hash, venue_hash_after};
+use common::{
+    ASKS, BIDS, STREAM, at, book, card, change, header, level, levels, price, side, venue_hash, venue_hash_after,
+};
 use oddsmith_book::{HashCheck, HashPolicy, PairBook, SILENCE_NS};
 use oddsmith_domain::{
     BookHealth, LevelChange, MarketSource, Outcome, Shares, Side, SnapshotHeader, Tick, Time, VenueHash,
 };
-
-const BIDS: [(&str, &str); 3] = [("0.01", "1485.64"), ("0.3", "12.50"), ("0.49", "100")];
-const ASKS: [(&str, &str); 2] = [("0.52", "50"), ("0.99", "7")];
 
 /// What mirrors these levels in the other token's book.
 fn mirror<'t>(levels: &[(&'t str, &'t str)], texts: &[&'t str]) -> Vec<(&'t str, &'t str)> {

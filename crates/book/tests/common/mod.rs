@@ -15,6 +15,9 @@ pub const TOKENS: [&str; 2] = [
 ];
 pub const STREAM: MarketSource = MarketSource::Shard(0);
 
+pub const BIDS: [(&str, &str); 3] = [("0.01", "1485.64"), ("0.3", "12.50"), ("0.49", "100")];
+pub const ASKS: [(&str, &str); 2] = [("0.52", "50"), ("0.99", "7")];
+
 pub fn card() -> MarketCard {
     MarketCard {
         condition: ConditionId::parse(CONDITION).expect("condition"),
