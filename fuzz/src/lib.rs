@@ -4,13 +4,14 @@
 //! not panicking a target asserts what must hold whatever the bytes were.
 
 mod seeds;
+mod server;
 
 use std::fs;
 
 use oddsmith_book::PairBook;
 use oddsmith_domain::{
-    AssetId, ConditionId, ExchangeKind, MarketBatch, MarketCard, MarketId, MarketSource, OrderId, Outcome, PlaceOutcome,
-    Shares, Tick, Time, TokenId,
+    AssetId, ConditionId, ExchangeKind, MarketBatch, MarketCard, MarketId, MarketSource, OrderId, Outcome,
+    PlaceOutcome, Shares, Tick, Time, TokenId,
 };
 use oddsmith_exchange::core::{Config, Core, MarketSpec, PlaceRequest};
 use oddsmith_exchange::scenario::Scenario;
@@ -169,8 +170,11 @@ fn round_trip<T: DeserializeOwned + Serialize>(data: &[u8]) {
     }
 }
 
-/// Bodies of `POST /order` and `POST /orders`: decoded, checked, and brought to the matching core as if they were signed.
+/// Bodies of `POST /order` and `POST /orders`: sent to a running exchange with good headers, and decoded, checked and brought
+/// to a matching core as if they were signed.
 pub fn order_endpoint(data: &[u8]) {
+    let path = if data.trim_ascii_start().starts_with(b"[") { "/orders" } else { "/order" };
+    server::request("POST", path, data);
     let orders = match serde_json::from_slice::<wire::PostOrder>(data) {
         Ok(order) => vec![order],
         Err(_) => serde_json::from_slice::<Vec<wire::PostOrder>>(data).unwrap_or_default(),
@@ -204,10 +208,14 @@ pub fn order_endpoint(data: &[u8]) {
     core.advance(NOW.wall_ns + 60 * Time::SECOND);
 }
 
-/// Texts that arrive on our sockets, one on each line.
+/// Texts on sockets, one on each line: those that arrive on ours, and those that a running exchange gets on its own.
 pub fn socket_frames(data: &[u8]) {
+    let texts: Vec<&[u8]> = data.split(|byte| *byte == b'\n').take(64).collect();
+    let path = if data.len().is_multiple_of(2) { "/ws/market" } else { "/ws/user" };
+    server::frames(path, &texts);
     let table = table();
-    let creds = wire::ApiKeyCreds { api_key: String::from("k"), secret: String::from("AAAA"), passphrase: String::from("p") };
+    let creds =
+        wire::ApiKeyCreds { api_key: String::from("k"), secret: String::from("AAAA"), passphrase: String::from("p") };
     let settings = SessionSettings::default();
     let mut market = MarketSession::new(0, settings, 1, NOW);
     let mut user = UserSession::new(creds, settings, 1, NOW);

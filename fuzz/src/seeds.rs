@@ -10,21 +10,21 @@ use oddsmith_domain::{
 use oddsmith_journal::{Encoder, Options, RecordHead, Writer};
 use oddsmith_polymarket::order::{OrderHasher, POLYGON, Signer, order_body, orders_body};
 use oddsmith_polymarket::wire::{
-    BalanceAllowance, ClobMarket, ClobToken, FeeDetails, GammaMarket, MakerOrder, Market, MarketToken, Number, OpenOrder,
-    Page, PostOrderReply, StringList, Text, Trade,
+    BalanceAllowance, ClobMarket, ClobToken, FeeDetails, GammaMarket, MakerOrder, Market, MarketToken, Number,
+    OpenOrder, Page, PostOrderReply, StringList, Text, Trade,
 };
 use serde::Serialize;
 
 use crate::{CONDITION, NOW, TOKENS};
 
-const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+pub(crate) const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
 /// The seeds of a target; none for a name that is no target's.
 #[must_use]
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "scanner" => frames().into_iter().chain([frames().join(&b'\n')]).collect(),
-        "socket_frames" => frames().into_iter().chain([b"PONG".to_vec(), b"PONG\nPING\n[]".to_vec()]).collect(),
+        "socket_frames" => frames().into_iter().chain(requests()).collect(),
         "rest" => bodies(),
         "order_endpoint" => orders(),
         "journal" => vec![journal_segment().to_vec(), journal_segment().get(64..).unwrap_or_default().to_vec()],
@@ -69,6 +69,20 @@ fn frames() -> Vec<Vec<u8>> {
              \"associate_trades\":null,\"status\":\"LIVE\",\"timestamp\":\"1760000000500\"}}"
         ),
         format!("{{\"event_type\":\"trade\",\"type\":\"TRADE\",{}", trade_tail()),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
+/// What clients send on the venue's sockets.
+fn requests() -> Vec<Vec<u8>> {
+    let [yes, no] = TOKENS;
+    [
+        String::from("PING"),
+        String::from("PONG\nPING\n[]"),
+        format!("{{\"type\":\"market\",\"assets_ids\":[\"{yes}\",\"{no}\"],\"initial_dump\":true,\"custom_feature_enabled\":true}}"),
+        format!("{{\"operation\":\"subscribe\",\"assets_ids\":[\"{yes}\"],\"level\":2}}\n{{\"operation\":\"unsubscribe\",\"assets_ids\":[\"{yes}\"]}}"),
+        format!("{{\"type\":\"user\",\"auth\":{{\"apiKey\":\"k\",\"secret\":\"AAAA\",\"passphrase\":\"p\"}},\"markets\":[\"{CONDITION}\"]}}"),
     ]
     .map(String::into_bytes)
     .to_vec()
@@ -122,7 +136,9 @@ fn bodies() -> Vec<Vec<u8>> {
         status: String::from("live"),
         ..PostOrderReply::default()
     };
-    let tokens = || TOKENS.map(|id| MarketToken { token_id: Text::from(id), outcome: String::from("A"), ..MarketToken::default() });
+    let tokens = || {
+        TOKENS.map(|id| MarketToken { token_id: Text::from(id), outcome: String::from("A"), ..MarketToken::default() })
+    };
     let market = Market {
         condition_id: CONDITION.to_owned(),
         minimum_tick_size: Number::from("0.01"),
@@ -158,9 +174,13 @@ fn bodies() -> Vec<Vec<u8>> {
         format!("{{\"markets\":[{}],\"next_cursor\":\"x\"}}", json(&gamma)),
         json(&balance),
         format!("{{\"canceled\":[\"{order}\"],\"not_canceled\":{{\"{order}\":\"already canceled or matched\"}}}}"),
-        String::from("{\"error\":\"order 0xab is invalid. Duplicated.\",\"code\":\"post_only_mode\",\"retry_after_seconds\":1}"),
+        String::from(
+            "{\"error\":\"order 0xab is invalid. Duplicated.\",\"code\":\"post_only_mode\",\"retry_after_seconds\":1}",
+        ),
         String::from("{\"error_msg\":\"Invalid Heartbeat ID\",\"heartbeat_id\":\"b\"}"),
-        String::from("[{\"proxyWallet\":\"0x1\",\"asset\":\"222\",\"conditionId\":\"0xab\",\"size\":262.98,\"avgPrice\":0.6}]"),
+        String::from(
+            "[{\"proxyWallet\":\"0x1\",\"asset\":\"222\",\"conditionId\":\"0xab\",\"size\":262.98,\"avgPrice\":0.6}]",
+        ),
         String::from("{\"version\":2}"),
         String::from("1760000000"),
     ];
