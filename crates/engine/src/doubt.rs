@@ -95,6 +95,10 @@ impl Doubt {
                 let step = Step::At(now.mono_ns);
                 self.phase = if cause == DoubtCause::Start { Phase::Name(step) } else { Phase::Cancel(step) };
             }
+            // What is known to be empty stays so unless an order turned up that should not be there.
+            Phase::CoolDown(_) | Phase::Held if matches!(cause, DoubtCause::Mismatch | DoubtCause::UnknownOrder) => {
+                self.phase = Phase::Cancel(Step::At(now.mono_ns));
+            }
             Phase::CoolDown(_) | Phase::Held if new => self.phase = Phase::CoolDown(now.mono_ns + cooldown_ns),
             _ => {}
         }

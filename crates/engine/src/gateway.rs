@@ -58,7 +58,7 @@ impl Engine {
                 self.counts.refused += 1;
                 self.emit.event(out, Event::Refused { order: *id, text: text.clone() });
                 self.pause(id, now);
-                self.change(id, OrderState::Rejected, now, out);
+                self.rejected(id, now, out);
                 if matches!(
                     code,
                     RefusalCode::EngineRestarting | RefusalCode::TradingDisabled | RefusalCode::CancelOnlyMode
@@ -70,19 +70,21 @@ impl Engine {
             }
             PlaceOutcome::NotSent(_) => {
                 self.pause(id, now);
-                self.change(id, OrderState::Rejected, now, out);
+                self.rejected(id, now, out);
             }
-            PlaceOutcome::Unknown(cause) => {
+            // The user channel, or a cancel of everything, may have told its fate before the answer failed.
+            PlaceOutcome::Unknown(cause) if self.awaits_fate(id) => {
                 self.change(id, OrderState::Unknown, now, out);
                 self.alert_unknown("placement", id, *cause, out);
                 self.query(*id, out);
             }
+            PlaceOutcome::Unknown(_) => {}
         }
     }
 
     fn on_canceled(&mut self, id: &OrderId, outcome: &CancelOutcome, now: Time, out: &mut Vec<Output>) {
         match outcome {
-            CancelOutcome::Canceled => self.change(id, OrderState::Canceled, now, out),
+            CancelOutcome::Canceled => self.gone(id, now, out),
             // Matched, or cancelled before: its own report says which.
             CancelOutcome::Gone(_) => self.query(*id, out),
             CancelOutcome::Refused(_) | CancelOutcome::NotSent(_) => {
@@ -111,7 +113,16 @@ impl Engine {
     ) {
         self.orders.note(id, |order| order.asked = None);
         match outcome {
-            Ok(Some(report)) => self.on_order_standing(id, report.status, report.size_matched, now, out),
+            Ok(Some(report)) => {
+                let taken_for = self.state_of(id).filter(|s| *s == OrderState::Canceled || *s == OrderState::Rejected);
+                if let (Some(state), true) = (taken_for, is_alive(report.status)) {
+                    // What we took for dead is alive: nothing about the wallet is certain.
+                    let what = format!("order {id} is alive at the venue although it was taken for {state:?}");
+                    self.emit.event(out, Event::Difference { what });
+                    return self.doubt_wallet(DoubtCause::Mismatch, now, out);
+                }
+                self.on_order_standing(id, report.status, report.size_matched, now, out);
+            }
             // It was alive once and is not any more. A fill that is still on its way will be counted.
             Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {
                 self.change(id, OrderState::Canceled, now, out);
@@ -138,26 +149,24 @@ impl Engine {
         });
         let Some(state) = self.state_of(id) else { return };
         match status {
-            VenueOrderStatus::Live | VenueOrderStatus::Unmatched | VenueOrderStatus::Delayed => match state {
+            status if is_alive(status) => match state {
                 OrderState::PendingNew | OrderState::Unknown => {
                     self.back_to_work(id, now, out);
                     self.replan_for(id);
                 }
+                // An old report that was overtaken, or an order that lives although we took it for dead: the venue is asked.
                 OrderState::Canceled | OrderState::Rejected => {
-                    // What we took for dead is alive: nothing about the wallet is certain.
-                    let what = format!("order {id} is alive at the venue although it was taken for {state:?}");
-                    self.emit.event(out, Event::Difference { what });
-                    self.doubt_wallet(DoubtCause::Mismatch, now, out);
+                    if self.orders.get(id).is_some_and(|order| !order.proven_gone && order.asked.is_none()) {
+                        self.query(*id, out);
+                    }
                 }
                 _ => {}
             },
             VenueOrderStatus::Canceled => {
-                if !state.is_final() {
-                    self.change(id, OrderState::Canceled, now, out);
-                }
+                self.gone(id, now, out);
             }
             // The fills say the rest.
-            VenueOrderStatus::Matched | VenueOrderStatus::Other => {}
+            _ => {}
         }
     }
 
@@ -174,8 +183,8 @@ impl Engine {
                 for id in &orders.canceled {
                     if self.state_of(id).is_some_and(|s| !s.is_final()) {
                         self.counts.canceled += 1;
-                        self.change(id, OrderState::Canceled, now, out);
                     }
+                    self.gone(id, now, out);
                 }
                 match scope {
                     Scope::Wallet if self.wallet.awaits(result.action) => self.wallet.done(now, 0),
@@ -235,6 +244,25 @@ impl Engine {
         self.orders.get(id).map(|order| order.state)
     }
 
+    /// The venue never took the order. A cancel of everything may have settled it before.
+    fn rejected(&mut self, id: &OrderId, now: Time, out: &mut Vec<Output>) {
+        if self.state_of(id).is_some_and(|state| !state.is_final()) {
+            self.change(id, OrderState::Rejected, now, out);
+        }
+    }
+
+    fn awaits_fate(&self, id: &OrderId) -> bool {
+        matches!(self.state_of(id), Some(OrderState::PendingNew | OrderState::PendingCancel))
+    }
+
+    /// The venue says that an order is gone.
+    fn gone(&mut self, id: &OrderId, now: Time, out: &mut Vec<Output>) {
+        self.orders.note(id, |order| order.proven_gone = true);
+        if self.state_of(id).is_some_and(|state| !state.is_final()) {
+            self.change(id, OrderState::Canceled, now, out);
+        }
+    }
+
     fn back_to_work(&mut self, id: &OrderId, now: Time, out: &mut Vec<Output>) {
         let filled = self.orders.get(id).is_some_and(|order| order.filled.is_positive());
         let to = if filled { OrderState::PartiallyFilled } else { OrderState::Working };
@@ -274,4 +302,9 @@ impl Engine {
         let text = format!("the {what} of order {id} has no known outcome ({cause:?}); the venue is asked");
         self.emit.event(out, Event::Alert { text });
     }
+}
+
+/// Whether an order that stands so rests at the venue, or may yet.
+const fn is_alive(status: VenueOrderStatus) -> bool {
+    matches!(status, VenueOrderStatus::Live | VenueOrderStatus::Unmatched | VenueOrderStatus::Delayed)
 }

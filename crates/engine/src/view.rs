@@ -146,6 +146,12 @@ impl Engine {
         }
     }
 
+    /// Shares of a token that an instance holds, by every match so far.
+    #[must_use]
+    pub fn held(&self, instance: oddsmith_domain::InstanceId, asset: oddsmith_domain::AssetId) -> Shares {
+        self.fills.matched(instance, asset)
+    }
+
     fn market_line(&self, index: usize, now: Time) -> MarketLine {
         let market = &self.markets[index];
         let top = |top: Option<oddsmith_book::Top>| top.map(|t| (t.price, t.size));

@@ -102,6 +102,8 @@ pub struct Order {
     pub venue_matched: Shares,
     /// When the venue's figure last grew.
     pub matched_since: Time,
+    /// The venue itself said that it is gone. An order that is only missing from a list may still be on its way there.
+    pub proven_gone: bool,
     /// When it came into being.
     pub since: Time,
     /// When it last changed its state.
@@ -169,6 +171,7 @@ impl Orders {
             filled: Shares::ZERO,
             venue_matched: Shares::ZERO,
             matched_since: now,
+            proven_gone: false,
             since: now,
             state_since: now,
             asked: None,
