@@ -1,8 +1,11 @@
-//! Recordings of the venue: reading them and proving them.
+//! Recordings of the venue, and the engine run over them and against the exchange.
 //!
-//! This crate owns [`recording`], which turns the files that people record into frames with receive times, and [`verify`],
-//! which rebuilds the books from them and compares them with the venue's own hash and best prices. It has no strategy code and
-//! no second implementation of anything that decides.
+//! This crate owns [`recording`], which turns the files that people record into frames with receive times; [`verify`], which
+//! rebuilds the books from them and compares them with the venue's own hash and best prices; [`dry_run`], which runs the engine
+//! over recorded frames; and [`simulate`], which runs engine and exchange under virtual time with faults between them. It has no
+//! strategy code and no second implementation of anything that decides.
 
+pub mod dry_run;
 pub mod recording;
+pub mod simulate;
 pub mod verify;

@@ -155,10 +155,10 @@ impl Engine {
                     self.replan_for(id);
                 }
                 // An old report that was overtaken, or an order that lives although we took it for dead: the venue is asked.
-                OrderState::Canceled | OrderState::Rejected => {
-                    if self.orders.get(id).is_some_and(|order| !order.proven_gone && order.asked.is_none()) {
-                        self.query(*id, out);
-                    }
+                OrderState::Canceled | OrderState::Rejected
+                    if self.orders.get(id).is_some_and(|order| !order.proven_gone && order.asked.is_none()) =>
+                {
+                    self.query(*id, out);
                 }
                 _ => {}
             },
