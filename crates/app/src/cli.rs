@@ -33,6 +33,21 @@ pub enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
+    /// Rebuild the books of recordings and compare them with the venue's own hash and best prices.
+    ///
+    /// Takes files with one frame, array of frames or envelope a line, also packed (.gz, .zst); `-` is standard input. Ends with exit
+    /// code 0 only if every file could be read.
+    Verify {
+        /// The recordings.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print one JSON object per file.
+        #[arg(long)]
+        json: bool,
+        /// Append frames that cannot be decoded to this file, one JSON object each.
+        #[arg(long, value_name = "FILE")]
+        dead_letter: Option<PathBuf>,
+    },
     /// Run a journal through the engine again and compare everything that comes out.
     ///
     /// Prints the first difference and ends with exit code 1, or prints totals and ends with 0.

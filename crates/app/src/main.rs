@@ -47,6 +47,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)
         }
+        Command::Verify { files, json, dead_letter } => command::verify::run(files, *json, dead_letter.clone()),
         Command::Journal { action } => command::journal::run(arguments, action),
     }
 }

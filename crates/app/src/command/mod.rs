@@ -4,3 +4,4 @@ pub mod config;
 pub mod journal;
 pub mod replay;
 pub mod run;
+pub mod verify;

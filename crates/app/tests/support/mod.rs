@@ -225,3 +225,16 @@ pub fn command(data: &Path) -> std::process::Command {
     command.env("ODDSMITH_DATA", data).current_dir(data);
     command
 }
+
+/// The recorded market frames that lie beside the repository; none if they do not.
+pub fn raw_frames() -> Vec<String> {
+    let shared = std::env::var_os("ODDSMITH_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let mut files = Vec::new();
+    walk(&shared.join("data/polymarket/raw-frames"), &mut |path| {
+        if path.file_name().is_some_and(|name| name == "raw_messages.jsonl") {
+            files.push(path.to_string_lossy().into_owned());
+        }
+    });
+    files.sort();
+    files
+}
