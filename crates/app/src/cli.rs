@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +30,24 @@ pub enum Command {
     /// Prints a status table every second. Ctrl-C cancels everything, waits for the venue to show that nothing is left, prints a
     /// summary and ends with exit code 0; a second Ctrl-C ends at once.
     Run(RunArguments),
+    /// Serve the local exchange to other programs, on this machine, with play money.
+    ///
+    /// Speaks the venue's REST and WebSocket protocol. Prints one line of JSON with addresses, accounts and markets when it is ready, and
+    /// ends at Ctrl-C.
+    Exchange {
+        /// Where to listen; port 0 takes a free one.
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// A scenario file: markets, traders, and what goes wrong when.
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+        /// Fixes ids, prices and traders; the scenario's own, or 1, if not given.
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Listen also on an address that other machines can reach. Whoever reaches it can trade and switch faults on.
+        #[arg(long)]
+        allow_remote: bool,
+    },
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -80,9 +100,9 @@ pub struct RunArguments {
     /// Change one setting, such as `engine.timing.debounce_ms=50`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// End after this many seconds, as by Ctrl-C.
-    #[arg(long = "for", value_name = "SECONDS")]
-    pub run_for: Option<u64>,
+    /// End after this time, as by Ctrl-C: `90s`, `15m`, `2h`; seconds if there is no letter.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub run_for: Option<Duration>,
     /// Print the status table every this many seconds; 0 for never.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub status: u64,
@@ -124,4 +144,39 @@ pub enum JournalAction {
         #[arg(default_value = "latest")]
         run: String,
     },
+}
+
+/// A time such as `90s`, `15m`, `2h` or `90`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        _ => (text, 1),
+    };
+    let seconds =
+        number.parse::<u32>().map_err(|_| "a whole number and s, m or h are needed, such as 90s".to_owned())?;
+    Ok(Duration::from_secs(u64::from(seconds) * unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [("90", 90), ("90s", 90), ("15m", 900), ("2h", 7_200), ("0", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1.5h", "1d", "99999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Arguments::command().debug_assert();
+    }
 }

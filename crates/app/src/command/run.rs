@@ -10,6 +10,7 @@ use oddsmith_net::EdgeSettings;
 use oddsmith_polymarket::order::{POLYGON, Signer};
 
 use crate::cli::RunArguments;
+use crate::command::exchange::read_scenario;
 use crate::config::{self, Config};
 use crate::data::DataDir;
 use crate::failure::Failure;
@@ -38,13 +39,7 @@ fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
     }
     let scenario = match &config.exchange.scenario {
         None => Scenario::default(),
-        Some(path) => {
-            let unusable = |error: &dyn std::fmt::Display| {
-                Failure::Usage(format!("the scenario {} cannot be used: {error}", path.display()))
-            };
-            let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
-            Scenario::parse(&text).map_err(|error| unusable(&error))?
-        }
+        Some(path) => read_scenario(path)?,
     };
     let server = ServerConfig { scenario, seed: Some(config.exchange.seed), ..ServerConfig::default() };
     let running = Server::start(server).map_err(|error| Failure::Running(error.to_string()))?;
@@ -73,7 +68,7 @@ fn plan(data: &DataDir, arguments: &RunArguments, config: &Config, edge: EdgeSet
         config: serde_json::to_value(config).map_err(|error| Failure::Usage(error.to_string()))?,
         journal,
         status_every: Duration::from_secs(arguments.status),
-        run_for: arguments.run_for.map(Duration::from_secs),
+        run_for: arguments.run_for,
         pin_core: arguments.pin,
     })
 }
