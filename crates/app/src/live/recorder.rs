@@ -5,6 +5,8 @@ use oddsmith_engine::{Lanes, OwnedInput, Sink};
 use oddsmith_journal::{Encoder, Pressure, RecordHead, Writer};
 use oddsmith_net::{Clock, Intake};
 
+use super::dead_letter::DeadLetters;
+
 /// Writes down what goes in and comes out, in order, and keeps the actions until they are handed to the edge.
 ///
 /// After a fault of the journal nothing more is handed on: an action that is not written down is not taken.
@@ -12,14 +14,15 @@ pub struct Recorder {
     clock: Clock,
     writer: Writer,
     encoder: Encoder,
+    dead_letters: DeadLetters,
     actions: Vec<(ActionSeq, Action)>,
     fault: Option<String>,
 }
 
 impl Recorder {
     /// A recorder on an open journal.
-    pub fn new(clock: Clock, writer: Writer) -> Recorder {
-        Recorder { clock, writer, encoder: Encoder::default(), actions: Vec::new(), fault: None }
+    pub fn new(clock: Clock, writer: Writer, dead_letters: DeadLetters) -> Recorder {
+        Recorder { clock, writer, encoder: Encoder::default(), dead_letters, actions: Vec::new(), fault: None }
     }
 
     /// The actions that were written down and not yet handed on.
@@ -72,6 +75,7 @@ impl Sink for Recorder {
             self.fault = Some(why);
             return;
         }
+        self.dead_letters.watch(input, now, outputs);
         for output in outputs {
             if let OutputBody::Action(action) = &output.body {
                 self.actions.push((ActionSeq(output.seq), action.clone()));

@@ -12,6 +12,7 @@ use oddsmith_polymarket::codec::rest::Protocol;
 use oddsmith_polymarket::order::OrderHasher;
 
 use super::LivePlan;
+use super::dead_letter::DeadLetters;
 use super::recorder::Recorder;
 use crate::data::Manifest;
 use crate::failure::Failure;
@@ -70,7 +71,7 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
         lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
     }
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
-    let recorder = Recorder::new(clock, writer);
+    let recorder = Recorder::new(clock, writer, DeadLetters::beside(&dir));
     Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, dir, status_every, run_for })
 }
 
