@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConditionId, FeeSchedule, Outcome, Shares, Tick, TokenId};
+use crate::{ConditionId, ExchangeKind, FeeSchedule, Outcome, Shares, Tick, TokenId};
 
 /// A market's card: the metadata that trading needs. What the venue did not state stays `None`, and nothing is assumed in
 /// its place: without a fee schedule nobody takes, without a tick or a minimum size nobody quotes.
@@ -39,5 +39,16 @@ impl MarketCard {
     #[must_use]
     pub const fn token(&self, outcome: Outcome) -> TokenId {
         self.tokens[outcome.index()]
+    }
+
+    /// The contract that its orders are signed for (protocol section 1.1). A position market is known by its condition, which
+    /// has 31 bytes where those of all others have 32.
+    #[must_use]
+    pub fn exchange(&self) -> ExchangeKind {
+        match (self.condition.as_str().len(), self.neg_risk) {
+            (64, _) => ExchangeKind::Position,
+            (_, true) => ExchangeKind::NegRisk,
+            (_, false) => ExchangeKind::Ctf,
+        }
     }
 }

@@ -369,6 +369,19 @@ fn what_the_venue_leaves_open_is_a_setting() {
 }
 
 #[test]
+fn a_card_names_the_contract() {
+    for kind in [ExchangeKind::Ctf, ExchangeKind::NegRisk, ExchangeKind::Position] {
+        let desk = Desk::with(Config::default(), MarketSpec { kind, ..MarketSpec::ordinary("any", "?") });
+        let market = desk.core.market(desk.market).expect("a market");
+        assert_eq!(market.card().exchange(), kind);
+        for token in market.tokens {
+            let position = oddsmith_polymarket::order::is_position_id(token);
+            assert_eq!(position, kind == ExchangeKind::Position, "{kind:?}: {token}");
+        }
+    }
+}
+
+#[test]
 fn memory_of_finished_orders_and_trades_is_bounded() {
     let mut desk = Desk::with(Config { history: 3, ..Config::default() }, MarketSpec::ordinary("short", "?"));
     let mut ids = Vec::new();

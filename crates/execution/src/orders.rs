@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
-    ActionSeq, Address, AssetId, ExchangeKind, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId,
-    OrderState, OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
+    ActionSeq, Address, AssetId, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId, OrderState,
+    OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
 };
 use oddsmith_polymarket::amounts::{self, AmountError};
 use oddsmith_polymarket::order::{OrderHasher, UnknownChain, salt};
@@ -57,7 +57,7 @@ impl OrderBuilder {
     ) -> Result<PlaceOrder, AmountError> {
         let OpenOrder { outcome, side, price, size } = *permit.order();
         let amounts = amounts::limit(side, price, size, permit.tick())?;
-        let exchange = if market.1.neg_risk { ExchangeKind::NegRisk } else { ExchangeKind::Ctf };
+        let exchange = market.1.exchange();
         self.sequence += 1;
         let fields = OrderFields {
             salt: salt(&self.seed, self.sequence),
@@ -289,7 +289,7 @@ impl Orders {
 
 #[cfg(test)]
 mod tests {
-    use oddsmith_domain::{Outcome, Price, TokenId};
+    use oddsmith_domain::{ExchangeKind, Outcome, Price, TokenId};
 
     use super::*;
 
