@@ -73,9 +73,16 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(b"0x");
-    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    // Digits are made on the stack, so that the vector grows by runs and not by single bytes.
+    for chunk in bytes.chunks(32) {
+        let mut digits = [0u8; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(chunk) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
+        }
+        out.extend_from_slice(digits.get(..2 * chunk.len()).unwrap_or_default());
+    }
 }
 
 /// A JSON string. The owner comes from a configuration file, so it is escaped like any text from outside.
@@ -85,7 +92,7 @@ fn put_json_text(out: &mut Vec<u8>, text: &str) {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             0..=0x1f => {
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), HEX_LOWER[usize::from(byte & 15)]])
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), HEX[usize::from(byte & 15)]])
             }
             _ => out.push(byte),
         }
@@ -93,7 +100,7 @@ fn put_json_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn put_number(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0u8; 20];
@@ -128,8 +135,9 @@ fn put_token(out: &mut Vec<u8>, token: TokenId) {
         let mut rest = 0u128;
         for limb in &mut limbs {
             let value = rest << 64 | u128::from(*limb);
-            *limb = (value / GROUP) as u64;
-            rest = value % GROUP;
+            let quotient = value / GROUP;
+            rest = value - quotient * GROUP;
+            *limb = quotient as u64;
         }
         *group = rest as u64;
     }

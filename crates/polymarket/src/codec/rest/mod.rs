@@ -47,17 +47,27 @@ pub struct Decoded<T> {
 /// # Errors
 /// [`RestFault`] with the position and the field.
 pub fn decode<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<Decoded<T>, RestFault> {
-    let mut unknown_fields = 0u32;
-    let mut first_unknown = None;
+    let mut unknown = Unknown::default();
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_ignored::deserialize(&mut json, |path| {
-        unknown_fields = unknown_fields.saturating_add(1);
-        first_unknown.get_or_insert_with(|| path.to_string());
-    });
+    let value = serde_ignored::deserialize(&mut json, |path| unknown.note(path));
     let value = value.and_then(|value| json.end().map(|()| value));
     match value {
-        Ok(value) => Ok(Decoded { value, unknown_fields, first_unknown }),
+        Ok(value) => Ok(Decoded { value, unknown_fields: unknown.fields, first_unknown: unknown.first }),
         Err(fault) => Err(RestFault { what, why: fault.to_string() }),
+    }
+}
+
+/// Fields that nobody asked for.
+#[derive(Default)]
+struct Unknown {
+    fields: u32,
+    first: Option<String>,
+}
+
+impl Unknown {
+    fn note(&mut self, path: serde_ignored::Path<'_>) {
+        self.fields = self.fields.saturating_add(1);
+        self.first.get_or_insert_with(|| path.to_string());
     }
 }
 
@@ -70,6 +80,10 @@ pub struct Listing<T> {
     pub faults: Vec<RestFault>,
     /// Where the next page begins; `None` after the last.
     pub next_cursor: Option<String>,
+    /// How many fields of the items are not known.
+    pub unknown_fields: u32,
+    /// The first of them, within its item.
+    pub first_unknown: Option<String>,
 }
 
 /// Decodes a page of independent items, such as markets: one that is not understood does not hide the others.
@@ -89,14 +103,15 @@ pub(super) fn listing<T: DeserializeOwned>(
     items: Vec<serde_json::Value>,
     next_cursor: Option<String>,
 ) -> Listing<T> {
-    let mut listing = Listing { items: Vec::with_capacity(items.len()), faults: Vec::new(), next_cursor };
+    let mut unknown = Unknown::default();
+    let (mut decoded, mut faults) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
-        match serde_json::from_value(item) {
-            Ok(item) => listing.items.push(item),
-            Err(fault) => listing.faults.push(RestFault { what, why: fault.to_string() }),
+        match serde_ignored::deserialize(item, |path| unknown.note(path)) {
+            Ok(item) => decoded.push(item),
+            Err(fault) => faults.push(RestFault { what, why: fault.to_string() }),
         }
     }
-    listing
+    Listing { items: decoded, faults, next_cursor, unknown_fields: unknown.fields, first_unknown: unknown.first }
 }
 
 /// `GET /time`: seconds since the Unix epoch.
@@ -181,10 +196,11 @@ mod tests {
 
     #[test]
     fn one_bad_item_does_not_hide_the_others() {
-        let body = b"{\"limit\":2,\"count\":3,\"next_cursor\":\"Mg==\",\"data\":[{\"neg_risk\":true},{\"neg_risk\":7},{\"neg_risk\":false}]}";
+        let body = b"{\"limit\":2,\"count\":3,\"next_cursor\":\"Mg==\",\"data\":[{\"neg_risk\":true},{\"neg_risk\":7},{\"neg_risk\":false,\"a\":1}]}";
         let listing = decode_listing::<NegRisk>("a flag", body).expect("a page");
         assert_eq!(listing.items.iter().map(|item| item.neg_risk).collect::<Vec<_>>(), [true, false]);
         assert_eq!((listing.faults.len(), listing.next_cursor.as_deref()), (1, Some("Mg==")));
+        assert_eq!((listing.unknown_fields, listing.first_unknown.as_deref()), (1, Some("a")));
         let last = decode_listing::<NegRisk>("a flag", b"{\"next_cursor\":\"LTE=\",\"data\":[]}").expect("a page");
         assert_eq!(last.next_cursor, None);
         assert!(decode_listing::<NegRisk>("a flag", b"{\"data\":[]}").is_err());
