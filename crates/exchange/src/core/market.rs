@@ -257,13 +257,14 @@ fn hex_condition(bytes: &[u8]) -> ConditionId {
 }
 
 /// Draws a condition and its tokens. A CTF token never looks like a position id, whose bits 40..103 are all zero (protocol
-/// 1.1); a position id has module 1, a random base hash, and the outcome in its last byte.
+/// 1.1); a position id has module 1, a random base hash, and the outcome in its last byte, which is zero in the condition.
 fn draw_ids(kind: ExchangeKind, rng: &mut impl RngCore) -> (ConditionId, [TokenId; 2]) {
     if kind == ExchangeKind::Position {
         let mut id = [0u8; 32];
         id[0] = 1;
         rng.fill_bytes(&mut id[1..17]);
-        let condition = hex_condition(&id[..31]);
+        // The id has 31 bytes; on the wire of the CLOB it is padded to 32 (seen in a recorded session of October 2026).
+        let condition = hex_condition(&id);
         let yes = TokenId::from_be_bytes(id);
         id[31] = 1;
         return (condition, [yes, TokenId::from_be_bytes(id)]);

@@ -98,10 +98,7 @@ async fn revoke_readonly(State(app): State<Arc<App>>, signed: Signed) -> Reply {
 
 async fn create_builder(State(app): State<Arc<App>>, signed: Signed) -> Reply {
     let key = app.with(|desk, now| make(desk, signed.key, KeyKind::Builder, now))?;
-    // Two of the venue's clients read `key`, one reads `apiKey`.
-    Ok(json(&value!({
-        "key": key.id, "apiKey": key.id, "secret": key.secret, "passphrase": key.passphrase,
-    })))
+    Ok(json(&value!({ "key": key.id, "secret": key.secret, "passphrase": key.passphrase })))
 }
 
 async fn list_builder(State(app): State<Arc<App>>, signed: Signed) -> Response {

@@ -185,27 +185,20 @@ impl Hub {
 
     /// Sends a frame to everybody who listens to its market, or token, and wants its kind.
     pub(in crate::server) fn publish(&mut self, event: &PublicEvent, frame: String, faults: &Faults) {
-        let fate = faults.frame_fate(Channel::Market);
-        let frame = Utf8Bytes::from(frame);
+        let everybody = matches!(event, PublicEvent::NewMarket { .. });
         let market = event.market();
-        let (outcome, custom) = match event {
-            PublicEvent::NewMarket { .. } => {
-                for session in self.market.values_mut().filter(|session| session.custom) {
-                    session.outlet.offer(&frame, fate);
-                }
-                return;
-            }
-            PublicEvent::Book { outcome, .. }
-            | PublicEvent::LastTrade { outcome, .. }
-            | PublicEvent::TickChange { outcome, .. } => (Some(*outcome), false),
-            PublicEvent::BestBidAsk { outcome, .. } => (Some(*outcome), true),
-            PublicEvent::PriceChange { .. } => (None, false),
-            PublicEvent::MarketResolved { .. } => (None, true),
+        let ids: Vec<SessionId> = if everybody {
+            self.market.keys().copied().collect()
+        } else {
+            self.watchers.get(&market).into_iter().flatten().copied().collect()
         };
-        for id in self.watchers.get(&market).into_iter().flatten() {
-            let Some(session) = self.market.get_mut(id) else { continue };
-            let listens = outcome.is_none_or(|outcome| session.assets.contains(&(market, outcome)));
-            if listens && (session.custom || !custom) {
+        let wanted = |session: &&mut MarketSession| session.listens(event);
+        let frame = Utf8Bytes::from(frame);
+        let mut fate = None;
+        for id in ids {
+            if let Some(session) = self.market.get_mut(&id).filter(wanted) {
+                // A fault strikes a frame that somebody would have seen, and strikes it for all of them.
+                let fate = *fate.get_or_insert_with(|| faults.frame_fate(Channel::Market));
                 session.outlet.offer(&frame, fate);
             }
         }
@@ -253,6 +246,24 @@ impl Hub {
                 self.watchers.remove(&market);
             }
         }
+    }
+}
+
+impl MarketSession {
+    /// Whether it hears of an event: of its tokens, and of the custom kinds only if it asked for them.
+    fn listens(&self, event: &PublicEvent) -> bool {
+        let market = event.market();
+        let (outcome, custom) = match event {
+            PublicEvent::NewMarket { .. } => return self.custom,
+            PublicEvent::Book { outcome, .. }
+            | PublicEvent::LastTrade { outcome, .. }
+            | PublicEvent::TickChange { outcome, .. } => (Some(*outcome), false),
+            PublicEvent::BestBidAsk { outcome, .. } => (Some(*outcome), true),
+            PublicEvent::PriceChange { .. } => (None, false),
+            PublicEvent::MarketResolved { .. } => (None, true),
+        };
+        let one_of = |outcome: Outcome| self.assets.contains(&(market, outcome));
+        (self.custom || !custom) && outcome.map_or_else(|| Outcome::BOTH.into_iter().any(one_of), one_of)
     }
 }
 
