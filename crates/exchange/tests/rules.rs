@@ -81,6 +81,17 @@ fn who_may_send_what() {
         stolen.fields = oddsmith_domain::OrderFields { salt: 99, ..order.fields };
         assert!(desk.core.place(theirs, &stolen, START).is_err(), "{kind:?}");
     }
+    let total = desk.core.total_collateral();
+    let mut brought = 0;
+    for number in 0..20u8 {
+        let mut order = desk.request(want(0, "BUY YES 10 @ 0.4"));
+        order.fields.signature_type = SignatureType::Poly1271;
+        order.fields.maker = oddsmith_domain::Address([number + 1; 20]);
+        order.fields.signer = order.fields.maker;
+        brought += i64::from(desk.core.place(key, &order, START).is_ok());
+    }
+    assert_eq!(brought, 7, "one was there, eight are the most");
+    assert_eq!(desk.core.total_collateral(), total + Usdc::from_whole(7 * 10_000));
     desk.core.restrict(Desk::address(0), false, true);
     assert!(refusal(&mut desk, want(0, "BUY YES 10 @ 0.4")).contains("closed only mode"));
     desk.core.restrict(Desk::address(0), true, false);

@@ -1,6 +1,6 @@
 //! Keeping open orders, and letting them go.
 
-use oddsmith_domain::{AssetId, MarketId, OrderId, Shares, Usdc};
+use oddsmith_domain::{AssetId, MarketId, OrderId, OrderType, Shares, Usdc};
 
 use super::Core;
 use super::account::{AccountId, KeyId, UserId};
@@ -21,7 +21,7 @@ impl Core {
             (self.orders.len() - 1) as Slot
         });
         let (collateral, shares) = (order.needs_collateral(), order.needs_shares());
-        let asset = Core::asset_of(order.market, order.outcome);
+        let asset = order.market.asset(order.outcome);
         let account = self.account_mut(order.account);
         account.open += collateral;
         if shares.is_positive() {
@@ -34,9 +34,8 @@ impl Core {
             open.insert(order.sequence, slot);
         }
         self.order_by_id.insert(order.id, slot);
-        if order.order_type == oddsmith_domain::OrderType::Gtd {
-            let due = order.expiration_s.saturating_sub(self.config.gtd_early_s).saturating_mul(super::SECOND);
-            self.timers.at(due, super::timer::Timer::Expire(slot, order.sequence));
+        if order.order_type == OrderType::Gtd {
+            self.timers.expire_at(self.leaves_at(&order), slot, order.sequence);
         }
         if let Some(place) = self.orders.get_mut(slot as usize) {
             *place = Some(order);
@@ -49,7 +48,10 @@ impl Core {
         let slot = self.order_by_id.remove(&id)?;
         let order = self.orders.get_mut(slot as usize)?.take()?;
         self.free_slots.push(slot);
-        let asset = Core::asset_of(order.market, order.outcome);
+        if order.order_type == OrderType::Gtd {
+            self.timers.forget_expiry(self.leaves_at(&order), order.sequence);
+        }
+        let asset = order.market.asset(order.outcome);
         self.release(order.account, asset, order.needs_collateral(), order.needs_shares());
         if let Some(user) = self.users.get_mut(order.user.0 as usize) {
             user.open.remove(&order.sequence);
@@ -58,6 +60,11 @@ impl Core {
             open.remove(&order.sequence);
         }
         Some(order)
+    }
+
+    /// When a GTD order leaves the book.
+    fn leaves_at(&self, order: &Order) -> super::Nanos {
+        order.expiration_s.saturating_sub(self.config.gtd_early_s).saturating_mul(super::SECOND)
     }
 
     pub(crate) fn release(&mut self, account: AccountId, asset: AssetId, collateral: Usdc, shares: Shares) {
@@ -190,7 +197,7 @@ impl Core {
         let mut removable = Vec::new();
         for order in self.open_of(user) {
             let wanted = market.is_none_or(|market| market == order.market)
-                && asset.is_none_or(|asset| asset == Core::asset_of(order.market, order.outcome));
+                && asset.is_none_or(|asset| asset == order.market.asset(order.outcome));
             match order.status {
                 OrderStatus::Live if wanted => removable.push((order.market, order.id)),
                 OrderStatus::Delayed if wanted => reply.not_canceled.push((order.id, DELAYED)),
@@ -221,7 +228,7 @@ impl Core {
         let open = self.account_open.get(account.0 as usize).into_iter().flat_map(|open| open.values().rev());
         for order in open.filter_map(|slot| self.order_at(*slot)) {
             let allowance = holder.allowance(order.exchange);
-            let asset = Core::asset_of(order.market, order.outcome);
+            let asset = order.market.asset(order.outcome);
             let (need, offer) = (order.needs_collateral(), order.needs_shares());
             let forbidden = match order.side {
                 oddsmith_domain::Side::Buy => allowance.collateral.is_some_and(|limit| need > limit),
@@ -239,5 +246,44 @@ impl Core {
             }
         }
         self.remove_all(unpaid, CancelReason::NotEnoughBalance);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::{Address, OrderFields, Outcome, Side, SignatureType};
+
+    use super::*;
+    use crate::core::{Config, KNOWN_ADDRESSES, MarketSpec, PlaceRequest};
+
+    #[test]
+    fn cancelled_orders_leave_nothing_behind_on_the_agenda() {
+        let start = 1_790_000_000 * super::super::SECOND;
+        let mut core = Core::new(Config::default(), 1, start);
+        let market = core.list_market(MarketSpec::ordinary("any", "?"), start);
+        let token = core.market(market).expect("a market").tokens[Outcome::Yes.index()];
+        let maker = Address::parse(KNOWN_ADDRESSES[0]).expect("an address");
+        let key = core.create_key(maker, 0).expect("a first key");
+        for salt in 0..50u8 {
+            let fields = OrderFields {
+                salt: u64::from(salt),
+                maker,
+                signer: maker,
+                token,
+                maker_amount: 4_000_000,
+                taker_amount: 10_000_000,
+                side: Side::Buy,
+                signature_type: SignatureType::Eoa,
+                timestamp_ms: 0,
+                metadata: [0; 32],
+                builder: [0; 32],
+            };
+            let (id, order_type) = (OrderId([salt; 32]), OrderType::Gtd);
+            let request = PlaceRequest { id, fields, order_type, post_only: false, expiration_s: u64::MAX };
+            core.place(key, &request, start).expect("a good order");
+            assert_eq!(core.timers.len(), 1);
+            core.cancel(key, &[id], start).expect("cancels are on");
+            assert_eq!(core.timers.len(), 0);
+        }
     }
 }

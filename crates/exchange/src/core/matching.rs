@@ -207,7 +207,7 @@ impl Core {
         if let Some(listed) = self.market_mut(order.market) {
             listed.book.reduce(ladder, units, order.sequence, fill.shares, filled);
         }
-        self.release(order.account, Core::asset_of(order.market, order.outcome), collateral, shares);
+        self.release(order.account, order.market.asset(order.outcome), collateral, shares);
         self.tell(OrderChange::Update, &order);
         if filled && let Some(order) = self.unkeep(order.id) {
             self.finish(order, OrderStatus::Matched);

@@ -36,7 +36,7 @@ mod wallets;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use oddsmith_domain::{Address, AssetId, ConditionId, MarketId, OrderId, Outcome, SignatureType, TokenId, TradeId};
+use oddsmith_domain::{Address, AssetId, ConditionId, MarketId, OrderId, SignatureType, TokenId, TradeId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -237,9 +237,5 @@ impl Core {
 
     fn order_at(&self, slot: Slot) -> Option<&Order> {
         self.orders.get(slot as usize).and_then(Option::as_ref)
-    }
-
-    fn asset_of(market: MarketId, outcome: Outcome) -> AssetId {
-        market.asset(outcome)
     }
 }

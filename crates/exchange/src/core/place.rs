@@ -14,6 +14,9 @@ use super::{Core, DelayReply, MILLI, MinSizeUnit, Nanos, SECOND, SelfFill, walle
 /// More than anybody has: ten to the ninth shares or dollars. Beyond it amounts are no order.
 const MAX_MICRO: u64 = 1_000_000_000_000_000;
 
+/// How many deposit wallets one signer may bring along. Each of a known account's is funded, so there must be an end.
+const MOST_DEPOSIT_WALLETS: usize = 8;
+
 impl Core {
     /// Places an order for a key. The caller has checked the signature, and that `request.id` is the order's digest.
     ///
@@ -34,7 +37,12 @@ impl Core {
         let record = self.keys.get(key).ok_or(Refusal::SignerMismatch)?;
         if fields.signature_type == SignatureType::Poly1271 {
             let bound = self.account_by_address.get(&fields.maker).and_then(|id| self.accounts.get(id.0 as usize));
-            let free = bound.is_none_or(|account| account.user == record.user && account.wallet != SignatureType::Eoa);
+            let wallets =
+                || self.accounts.iter().filter(|a| a.user == record.user && a.wallet == SignatureType::Poly1271);
+            let free = match bound {
+                Some(account) => account.user == record.user && account.wallet == SignatureType::Poly1271,
+                None => wallets().count() < MOST_DEPOSIT_WALLETS,
+            };
             return match (fields.maker == fields.signer, free) {
                 (true, true) => Ok(()),
                 (false, _) => Err(Refusal::MakerNotAllowed),
@@ -206,7 +214,7 @@ impl Core {
                 (balance.micros(), account.open.micros(), needed.micros(), allowed)
             }
             Side::Sell => {
-                let asset = Core::asset_of(order.market, order.outcome);
+                let asset = order.market.asset(order.outcome);
                 let balance = account.sellable(asset, self.config.usable_at);
                 (balance.micros(), account.holding(asset).open.micros(), order.size.micros(), allowance.tokens)
             }
@@ -262,12 +270,12 @@ impl Core {
         self.events.push(CoreEvent::DelayOver { result: Box::new(result), order: id });
     }
 
-    /// The account that pays for a key's orders of a signature type.
+    /// The account that pays for a key's orders of a signature type; of deposit wallets the one that appeared last.
     pub fn account_of(&mut self, key: KeyId, kind: SignatureType) -> Option<AccountId> {
         let (user, address) = self.keys.get(key).map(|record| (record.user, record.address))?;
         if kind == SignatureType::Poly1271
             && let Some(index) =
-                self.accounts.iter().position(|a| a.user == user && a.wallet == SignatureType::Poly1271)
+                self.accounts.iter().rposition(|a| a.user == user && a.wallet == SignatureType::Poly1271)
         {
             return Some(AccountId(index as u32));
         }

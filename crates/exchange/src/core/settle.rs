@@ -23,7 +23,7 @@ impl Core {
 
     /// Notes what a match will move.
     pub(crate) fn promise(&mut self, trade: &Trade, leg: &Leg) {
-        let asset = Core::asset_of(trade.market, leg.outcome);
+        let asset = trade.market.asset(leg.outcome);
         let account = self.account_mut(leg.account);
         account.pending_out += leg.collateral_out();
         account.pending_in += leg.collateral_in();
@@ -35,7 +35,7 @@ impl Core {
 
     /// Forgets what a match would have moved.
     fn withdraw_promise(&mut self, trade: &Trade, leg: &Leg) {
-        let asset = Core::asset_of(trade.market, leg.outcome);
+        let asset = trade.market.asset(leg.outcome);
         let account = self.account_mut(leg.account);
         account.pending_out -= leg.collateral_out();
         account.pending_in -= leg.collateral_in();
@@ -114,7 +114,7 @@ impl Core {
             let cash: Usdc = same().map(Leg::collateral_out).sum();
             let sold = same().filter(|other| other.side == Side::Sell && other.outcome == leg.outcome);
             let shares: Shares = sold.map(|other| other.shares).sum();
-            let asset = Core::asset_of(trade.market, leg.outcome);
+            let asset = trade.market.asset(leg.outcome);
             cash <= account.collateral && shares <= account.holding(asset).settled
         })
     }
@@ -123,7 +123,7 @@ impl Core {
     fn mine(&mut self, trade: &Trade) {
         for leg in trade.legs() {
             self.withdraw_promise(trade, leg);
-            let asset = Core::asset_of(trade.market, leg.outcome);
+            let asset = trade.market.asset(leg.outcome);
             let account = self.account_mut(leg.account);
             account.collateral = account.collateral - leg.collateral_out() + leg.collateral_in();
             account.change_holding(asset, |holding| match leg.side {

@@ -9,6 +9,9 @@ use super::account::KeyId;
 use super::book::Slot;
 use super::trade::TradeState;
 
+/// Marks the keys of expiries, which are made of order sequences, apart from those in order of entry.
+const EXPIRY: u64 = 1 << 63;
+
 /// One thing that becomes due. Orders are named by slot and sequence, because a slot is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
@@ -37,6 +40,22 @@ impl Timers {
     pub(crate) fn at(&mut self, when: Nanos, timer: Timer) {
         self.entered += 1;
         self.due.insert((when, self.entered), timer);
+    }
+
+    /// Enters the expiry of an order, under a key by which it can be found again.
+    pub(crate) fn expire_at(&mut self, when: Nanos, slot: Slot, sequence: u64) {
+        self.due.insert((when, EXPIRY | sequence), Timer::Expire(slot, sequence));
+    }
+
+    /// Takes the expiry of an order out that is gone. Cancelled orders must not pile up here until their day comes.
+    pub(crate) fn forget_expiry(&mut self, when: Nanos, sequence: u64) {
+        self.due.remove(&(when, EXPIRY | sequence));
+    }
+
+    /// How many things are due some time.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.due.len()
     }
 
     pub(crate) fn next(&self) -> Option<Nanos> {
