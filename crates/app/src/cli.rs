@@ -106,6 +106,12 @@ pub struct RunArguments {
     /// Print the status table every this many seconds; 0 for never.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub status: u64,
+    /// Run over these recordings instead of a venue: nothing is sent, decisions and the orders that would have been sent are journaled.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub input: Vec<PathBuf>,
+    /// With --input: let time pass as it did when they were recorded, instead of as fast as possible.
+    #[arg(long, requires = "input")]
+    pub recorded_speed: bool,
     /// Pin the trading thread to this processor core, counted from 0.
     #[arg(long, value_name = "CORE")]
     pub pin: Option<usize>,

@@ -11,8 +11,11 @@ mod cli;
 mod command;
 mod config;
 mod data;
+mod dead_letter;
 mod failure;
 mod live;
+mod pages;
+mod recorded;
 mod replay;
 mod time;
 

@@ -15,19 +15,37 @@ use crate::config::{self, Config};
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::live::{self, LivePlan};
+use crate::recorded::{self, RecordedPlan};
 
 /// Carries the command out.
 pub fn run(data: &DataDir, arguments: &RunArguments) -> Result<(), Failure> {
     let config = config::load(arguments.config.as_deref(), &arguments.set)?;
     log_to_stderr();
+    if !arguments.input.is_empty() {
+        return run_recorded(data, arguments, &config);
+    }
     // The exchange, if it is ours, must outlive the run.
     let (exchange, edge) = venue(&config)?;
     let plan = plan(data, arguments, &config, edge)?;
     let end = live::run(plan)?;
     drop(exchange);
-    let text = live::summary(&end);
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
+    print(&live::summary(&end))?;
     if end.clean { Ok(()) } else { Err(Failure::Answer("orders may be left at the venue".to_owned())) }
+}
+
+/// The engine over recordings.
+fn run_recorded(data: &DataDir, arguments: &RunArguments, config: &Config) -> Result<(), Failure> {
+    let end = recorded::run(
+        data,
+        RecordedPlan {
+            files: arguments.input.clone(),
+            at_recorded_speed: arguments.recorded_speed,
+            engine: config.engine.clone(),
+            config: as_json(config)?,
+            journal: journal(config),
+        },
+    )?;
+    print(&recorded::summary(&end))
 }
 
 /// The configured venue, or an exchange of our own.
@@ -53,24 +71,35 @@ fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
 fn plan(data: &DataDir, arguments: &RunArguments, config: &Config, edge: EdgeSettings) -> Result<LivePlan, Failure> {
     let secret = KNOWN_SECRETS.get(usize::from(config.venue.account)).copied().unwrap_or(KNOWN_SECRETS[0]);
     let signer = Signer::from_hex(secret).map_err(|error| Failure::Usage(error.to_string()))?;
-    let mib = |count: u64| usize::try_from(count << 20).unwrap_or(usize::MAX);
-    let journal = oddsmith_journal::Options {
-        segment_bytes: mib(config.journal.segment_mib),
-        budget_bytes: config.journal.budget_mib << 20,
-        flush_every: Duration::from_millis(config.journal.flush_ms),
-    };
     Ok(LivePlan {
         edge,
         signer,
         chain_id: POLYGON,
         engine: config.engine.clone(),
-        runs: data.runs_dir(),
-        config: serde_json::to_value(config).map_err(|error| Failure::Usage(error.to_string()))?,
-        journal,
+        data: data.clone(),
+        config: as_json(config)?,
+        journal: journal(config),
         status_every: Duration::from_secs(arguments.status),
         run_for: arguments.run_for,
         pin_core: arguments.pin,
     })
+}
+
+fn journal(config: &Config) -> oddsmith_journal::Options {
+    let mib = |count: u64| usize::try_from(count << 20).unwrap_or(usize::MAX);
+    oddsmith_journal::Options {
+        segment_bytes: mib(config.journal.segment_mib),
+        budget_bytes: config.journal.budget_mib << 20,
+        flush_every: Duration::from_millis(config.journal.flush_ms),
+    }
+}
+
+fn as_json(config: &Config) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(config).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// Talk goes to standard error; `RUST_LOG` says how much of it.

@@ -101,7 +101,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let ended = driver.until_the_end(status_every, run_for).await?;
     let Driver { engine, recorder, tick_to_order, clock, .. } = driver;
     let view = engine.view(clock.now());
-    if let Err(error) = recorder.close() {
+    if let Err(error) = recorder.into_pages().close() {
         tracing::error!(%error, "the journal could not be closed");
     }
     let figures = (
@@ -129,7 +129,7 @@ impl Driver {
         let mut give_up_at: Option<u64> = None;
         loop {
             self.turn().await;
-            if let Some(why) = self.recorder.fault() {
+            if let Some(why) = self.recorder.pages().fault() {
                 return Ok(Ended::Broken(why.to_owned()));
             }
             let now = self.clock.now();
@@ -169,7 +169,7 @@ impl Driver {
         loop {
             let more = self.lanes.slice(&mut self.engine, &mut self.recorder);
             self.hand_on(woken);
-            if !more || self.recorder.fault().is_some() {
+            if !more || self.recorder.pages().fault().is_some() {
                 return;
             }
             self.edge.glance().await;
@@ -199,7 +199,7 @@ impl Driver {
 
     /// Once a second: the table, and the room that is left for the journal.
     fn look_around(&mut self, now: Time) {
-        match self.recorder.pressure() {
+        match self.recorder.pages().pressure() {
             Pressure::Ample => {}
             Pressure::Disk(error) => tracing::error!(%error, "the journal's disk"),
             _ if !self.halted_for_space => {

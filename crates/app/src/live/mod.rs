@@ -3,7 +3,6 @@
 //! One thread reads market, user and order connections, feeds the engine and writes its orders. Every input and what came of
 //! it is in the journal before an action is handed to the edge, so that nothing leaves that a replay would not explain.
 
-mod dead_letter;
 mod driver;
 mod recorder;
 mod start;
@@ -31,7 +30,7 @@ pub struct LivePlan {
     /// The engine's configuration.
     pub engine: oddsmith_engine::EngineConfig,
     /// Where the run's directory is made.
-    pub runs: PathBuf,
+    pub data: crate::data::DataDir,
     /// The effective configuration, for the run's manifest.
     pub config: serde_json::Value,
     /// The journal's sizes and times.

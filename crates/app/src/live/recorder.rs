@@ -2,27 +2,33 @@
 
 use oddsmith_domain::{Action, ActionSeq, Input, Output, OutputBody, Time};
 use oddsmith_engine::{Lanes, OwnedInput, Sink};
-use oddsmith_journal::{Encoder, Pressure, RecordHead, Writer};
 use oddsmith_net::{Clock, Intake};
 
-use super::dead_letter::DeadLetters;
+use crate::pages::Pages;
 
 /// Writes down what goes in and comes out, in order, and keeps the actions until they are handed to the edge.
 ///
 /// After a fault of the journal nothing more is handed on: an action that is not written down is not taken.
 pub struct Recorder {
     clock: Clock,
-    writer: Writer,
-    encoder: Encoder,
-    dead_letters: DeadLetters,
+    pages: Pages,
     actions: Vec<(ActionSeq, Action)>,
-    fault: Option<String>,
 }
 
 impl Recorder {
     /// A recorder on an open journal.
-    pub fn new(clock: Clock, writer: Writer, dead_letters: DeadLetters) -> Recorder {
-        Recorder { clock, writer, encoder: Encoder::default(), dead_letters, actions: Vec::new(), fault: None }
+    pub fn new(clock: Clock, pages: Pages) -> Recorder {
+        Recorder { clock, pages, actions: Vec::new() }
+    }
+
+    /// The journal.
+    pub fn pages(&mut self) -> &mut Pages {
+        &mut self.pages
+    }
+
+    /// Gives the journal back, to be closed.
+    pub fn into_pages(self) -> Pages {
+        self.pages
     }
 
     /// The actions that were written down and not yet handed on.
@@ -37,45 +43,13 @@ impl Recorder {
             self.actions = actions;
         }
     }
-
-    /// Why the journal cannot be written any more, if so.
-    pub fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
-    }
-
-    /// How full the journal is.
-    pub fn pressure(&mut self) -> Pressure {
-        self.writer.pressure()
-    }
-
-    /// Closes the journal.
-    pub fn close(self) -> std::io::Result<()> {
-        self.writer.close()
-    }
-
-    fn write(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) -> Result<(), String> {
-        let record = self.encoder.input(input).map_err(|error| error.to_string())?;
-        let head = RecordHead { time: now, kind: record.kind, ids: record.ids };
-        self.writer.append(&head, record.payload).map_err(|error| error.to_string())?;
-        for output in outputs {
-            let record = self.encoder.output(output).map_err(|error| error.to_string())?;
-            let head = RecordHead { time: now, kind: record.kind, ids: record.ids };
-            self.writer.append(&head, record.payload).map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
 }
 
 impl Sink for Recorder {
     fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
-        if self.fault.is_some() {
+        if !self.pages.record(input, now, outputs) {
             return;
         }
-        if let Err(why) = self.write(input, now, outputs) {
-            self.fault = Some(why);
-            return;
-        }
-        self.dead_letters.watch(input, now, outputs);
         for output in outputs {
             if let OutputBody::Action(action) = &output.body {
                 self.actions.push((ActionSeq(output.seq), action.clone()));

@@ -1,21 +1,19 @@
 //! The beginning of a live run: key, markets, journal, and the first inputs.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use oddsmith_domain::{Input, MarketCard, MarketId, RunId, Setup};
 use oddsmith_engine::{EngineConfig, Lanes, OwnedInput};
-use oddsmith_journal::Writer;
 use oddsmith_net::{Clock, EdgeSettings, Target, Venue, Wallet};
 use oddsmith_polymarket::auth::Credentials;
 use oddsmith_polymarket::codec::rest::Protocol;
 use oddsmith_polymarket::order::OrderHasher;
 
 use super::LivePlan;
-use super::dead_letter::DeadLetters;
 use super::recorder::Recorder;
-use crate::data::Manifest;
 use crate::failure::Failure;
+use crate::pages::{NewRun, Pages};
 
 /// A run that is ready to be driven.
 pub struct Started {
@@ -32,7 +30,7 @@ pub struct Started {
 
 /// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
 pub fn start(plan: LivePlan) -> Result<Started, Failure> {
-    let LivePlan { edge, signer, chain_id, engine, runs, config, journal, status_every, run_for, .. } = plan;
+    let LivePlan { edge, signer, chain_id, engine, data, config, journal, status_every, run_for, .. } = plan;
     let running = |what: &str| {
         let what = what.to_owned();
         move |error: oddsmith_net::NetError| Failure::Running(format!("{what}: {error}"))
@@ -53,14 +51,8 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
 
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let run = RunId(rand::random());
-    let dir = runs.join(run.to_string().trim_start_matches("0x"));
-    let unwritable =
-        |error: &dyn std::fmt::Display| Failure::Running(format!("cannot write {}: {error}", dir.display()));
-    std::fs::create_dir_all(&dir).map_err(|error| unwritable(&error))?;
-    let manifest = manifest(run, config);
-    let text = serde_json::to_string_pretty(&manifest).map_err(|error| unwritable(&error))?;
-    std::fs::write(dir.join("manifest.json"), text).map_err(|error| unwritable(&error))?;
-    let writer = Writer::create(&dir, run, &journal).map_err(|error| unwritable(&error))?;
+    let pages = Pages::begin(&data, NewRun { id: run, command: "run", config, journal })?;
+    let dir = pages.dir().to_owned();
 
     let clock = Clock::start();
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -71,7 +63,7 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
         lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
     }
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
-    let recorder = Recorder::new(clock, writer, DeadLetters::beside(&dir));
+    let recorder = Recorder::new(clock, pages);
     Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, dir, status_every, run_for })
 }
 
@@ -87,18 +79,6 @@ fn wanted(cards: Vec<MarketCard>, engine: &EngineConfig) -> Result<Vec<MarketCar
         )));
     }
     Ok(wanted)
-}
-
-fn manifest(run_id: RunId, config: serde_json::Value) -> Manifest {
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Manifest {
-        schema_version: 1,
-        run_id,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_wall_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
-        command: "run".to_owned(),
-        config,
-    }
 }
 
 /// The number of a market: its card's place.

@@ -1,0 +1,113 @@
+//! Writing a run down: its directory, its journal, and what was not understood.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use oddsmith_domain::{Input, Output, RunId, Time};
+use oddsmith_journal::{Encoder, Options, Pressure, RecordHead, Writer};
+
+use crate::data::{DataDir, Manifest};
+use crate::dead_letter::DeadLetters;
+use crate::failure::Failure;
+
+/// What a new run says of itself.
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// What it was asked to do, in words.
+    pub command: &'static str,
+    /// The effective configuration, without secrets.
+    pub config: serde_json::Value,
+    /// The journal's sizes and times.
+    pub journal: Options,
+}
+
+/// The journal of a run that is going on, and the dead letters beside it.
+///
+/// After a fault nothing more is written: what follows a hole would not replay.
+pub struct Pages {
+    dir: PathBuf,
+    writer: Writer,
+    encoder: Encoder,
+    dead_letters: DeadLetters,
+    fault: Option<String>,
+}
+
+impl Pages {
+    /// Makes a run's directory with its manifest and an empty journal.
+    ///
+    /// # Errors
+    /// [`Failure::Running`] when something cannot be written.
+    pub fn begin(data: &DataDir, new: NewRun) -> Result<Pages, Failure> {
+        let dir = data.runs_dir().join(new.id.to_string().trim_start_matches("0x"));
+        let unwritable =
+            |error: &dyn std::fmt::Display| Failure::Running(format!("cannot write {}: {error}", dir.display()));
+        std::fs::create_dir_all(&dir).map_err(|error| unwritable(&error))?;
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let manifest = Manifest {
+            schema_version: 1,
+            run_id: new.id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_wall_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
+            command: new.command.to_owned(),
+            config: new.config,
+        };
+        let text = serde_json::to_string_pretty(&manifest).map_err(|error| unwritable(&error))?;
+        std::fs::write(dir.join("manifest.json"), text).map_err(|error| unwritable(&error))?;
+        let writer = Writer::create(&dir, new.id, &new.journal).map_err(|error| unwritable(&error))?;
+        let dead_letters = DeadLetters::beside(&dir);
+        Ok(Pages { dir, writer, encoder: Encoder::default(), dead_letters, fault: None })
+    }
+
+    /// Writes down an input and what came of it. `false` if that could not be done, now or earlier.
+    pub fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) -> bool {
+        if self.fault.is_none() {
+            self.fault = self.write(input, now, outputs).err();
+            self.dead_letters.watch(input, now, outputs);
+        }
+        self.fault.is_none()
+    }
+
+    fn write(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) -> Result<(), String> {
+        let record = self.encoder.input(input).map_err(|error| error.to_string())?;
+        let head = RecordHead { time: now, kind: record.kind, ids: record.ids };
+        self.writer.append(&head, record.payload).map_err(|error| error.to_string())?;
+        for output in outputs {
+            let record = self.encoder.output(output).map_err(|error| error.to_string())?;
+            let head = RecordHead { time: now, kind: record.kind, ids: record.ids };
+            self.writer.append(&head, record.payload).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Where the run is kept.
+    pub fn dir(&self) -> &std::path::Path {
+        &self.dir
+    }
+
+    /// Why the journal cannot be written any more, if so.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// How full the journal is.
+    pub fn pressure(&mut self) -> Pressure {
+        self.writer.pressure()
+    }
+
+    /// Closes the journal and tells where it is.
+    ///
+    /// # Errors
+    /// [`Failure::Running`] when it could not be written, now or earlier.
+    pub fn close(self) -> Result<PathBuf, Failure> {
+        let Pages { dir, writer, fault, .. } = self;
+        let failed = |why: &dyn std::fmt::Display| {
+            Failure::Running(format!("the journal in {} cannot be written: {why}", dir.display()))
+        };
+        if let Some(why) = fault {
+            return Err(failed(&why));
+        }
+        writer.close().map_err(|error| failed(&error))?;
+        Ok(dir)
+    }
+}
