@@ -12,7 +12,7 @@ Exit codes: 0 done; 1 the answer is no; 2 command line or configuration wrong; 3
 
 /// An event-driven trading engine for binary-outcome order books.
 #[derive(Debug, Parser)]
-#[command(name = "oddsmith", version, about, after_help = AFTER, propagate_version = true)]
+#[command(name = "oddsmith", version, after_help = AFTER, propagate_version = true)]
 pub struct Arguments {
     /// Where runs are kept; `$ODDSMITH_DATA`, or ./oddsmith-data, if not given.
     #[arg(long, global = true, value_name = "DIR")]
