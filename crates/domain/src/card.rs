@@ -41,14 +41,18 @@ impl MarketCard {
         self.tokens[outcome.index()]
     }
 
-    /// The contract that its orders are signed for (protocol section 1.1). A position market is known by its condition, which
-    /// has 31 bytes where those of all others have 32.
+    /// The contract that its orders are signed for (protocol section 1.1). A position market is known by its tokens: a module's
+    /// number in front, and 64 bits in the middle that are zero, which no drawn token has.
     #[must_use]
     pub fn exchange(&self) -> ExchangeKind {
-        match (self.condition.as_str().len(), self.neg_risk) {
-            (64, _) => ExchangeKind::Position,
-            (_, true) => ExchangeKind::NegRisk,
-            (_, false) => ExchangeKind::Ctf,
+        let is_position = self.tokens.iter().all(|token| {
+            let bytes = token.to_be_bytes();
+            matches!(bytes[0], 1..=3) && bytes[19..27] == [0; 8]
+        });
+        match (is_position, self.neg_risk) {
+            (true, _) => ExchangeKind::Position,
+            (false, true) => ExchangeKind::NegRisk,
+            (false, false) => ExchangeKind::Ctf,
         }
     }
 }
