@@ -113,9 +113,22 @@ fn quotes_on_the_built_in_exchange_and_leaves_nothing_behind() {
     live.interrupt();
     let (code, said) = live.end();
     assert_eq!(code, 0, "{said}");
-    for part in ["nothing of ours is left at the venue", "cash ", "tick to order: p50", "journal: "] {
+    for part in ["nothing of ours is left at the venue", "cash ", "tick to order: p50", "POST   /order", "journal: "] {
         assert!(said.contains(part), "{part} in {said}");
     }
+    assert_replays(data.path());
+}
+
+/// `kill -9` loses nothing: what was sent is written down, and can be run again.
+#[test]
+fn killed_in_the_middle_leaves_a_journal_that_replays() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut live = Live::start(data.path(), &[]);
+    live.wait_for("order", |said| figure(said, " sent,") > 20);
+    live.child.kill().expect("killed");
+    let (code, said) = live.end();
+    assert_eq!(code, -1, "{said}");
+    assert_eq!(oddsmith(data.path(), &["journal", "verify", "latest"]).code, 0);
     assert_replays(data.path());
 }
 

@@ -38,7 +38,7 @@ struct Waiting {
 enum SlotState {
     Down { retry_at: u64 },
     Dialing { give_up_at: u64 },
-    Open { connection: Box<HttpConnection>, waiting: Option<Waiting> },
+    Open { connection: Box<HttpConnection>, waiting: Option<Waiting>, since: Time, served: bool },
 }
 
 #[derive(Debug)]
@@ -47,6 +47,26 @@ struct Slot {
     generation: u64,
     backoff: Backoff,
     state: SlotState,
+}
+
+/// A connection that lived this long, or carried an answer, was a good one: its successor is dialled at once.
+const GOOD_LIFE_NS: u64 = 5 * Time::SECOND;
+
+impl Slot {
+    /// The connection is gone. A venue that closes what it has just accepted is not dialled in a circle.
+    fn lose(&mut self, now: Time) {
+        let good = match self.state {
+            SlotState::Open { since, served, .. } => served || now.since(since) >= GOOD_LIFE_NS,
+            SlotState::Down { .. } | SlotState::Dialing { .. } => false,
+        };
+        let wait = if good {
+            self.backoff.reset();
+            0
+        } else {
+            self.backoff.fail()
+        };
+        self.state = SlotState::Down { retry_at: now.mono_ns.saturating_add(wait) };
+    }
 }
 
 /// How long a dial may take before the slot stops waiting for it.
@@ -124,8 +144,8 @@ impl OrderConnections {
         let opened = result.and_then(|connected| HttpConnection::new(connected.stream).map_err(NetError::from));
         match opened {
             Ok(connection) => {
-                slot.backoff.reset();
-                slot.state = SlotState::Open { connection: Box::new(connection), waiting: None };
+                slot.state =
+                    SlotState::Open { connection: Box::new(connection), waiting: None, since: now, served: false };
             }
             Err(error) => {
                 self.last_fault = error.to_string();
@@ -197,7 +217,7 @@ impl OrderConnections {
         self.headers.clear();
         wallet.credentials.write_headers(now.wall_s(), method, &request.path, &self.body, &mut self.headers);
         let idle = self.slots.iter_mut().find_map(|slot| match &mut slot.state {
-            SlotState::Open { connection, waiting: waiting @ None } if slot.channel == request.channel => {
+            SlotState::Open { connection, waiting: waiting @ None, .. } if slot.channel == request.channel => {
                 Some((connection, waiting))
             }
             _ => None,
@@ -230,7 +250,7 @@ impl OrderConnections {
         if let SlotState::Open { waiting: Some(waiting), .. } = &slot.state {
             self.latencies.record(waiting.endpoint, 0, now.since(waiting.sent_at));
         }
-        slot.state = SlotState::Down { retry_at: now.mono_ns };
+        slot.lose(now);
         self.faults += 1;
         why.clone_into(&mut self.last_fault);
         if let Some(failure) = failure {
@@ -261,7 +281,7 @@ impl OrderConnections {
     /// Hands what has arrived to the outbox, and lets go of connections that are of no use any more.
     pub(crate) fn drain(&mut self, outbox: &mut Outbox, table: &AssetTable, now: Time) {
         for slot in &mut self.slots {
-            let SlotState::Open { connection, waiting } = &mut slot.state else { continue };
+            let SlotState::Open { connection, waiting, served, .. } = &mut slot.state else { continue };
             let mut usable = true;
             if let Some(pending) = *waiting {
                 match connection.next_response() {
@@ -271,6 +291,7 @@ impl OrderConnections {
                         let reply = HttpReply { status: response.status, retry_after, body };
                         outbox.on_response(pending.request, &reply, table, now);
                         *waiting = None;
+                        *served = true;
                         usable = response.keep_alive;
                     }
                     Some(Err(fault)) => {
@@ -291,7 +312,7 @@ impl OrderConnections {
                 "the connection broke before the answer".clone_into(&mut self.last_fault);
                 outbox.on_failure(pending.request, SendFailure::Broken, now);
             }
-            slot.state = SlotState::Down { retry_at: now.mono_ns };
+            slot.lose(now);
         }
     }
 }

@@ -306,6 +306,27 @@ fn orders_without_an_answer_are_unknown_and_the_connections_come_back() {
 }
 
 #[test]
+fn a_venue_that_closes_what_it_accepts_is_not_dialled_in_a_circle() {
+    block_on(async {
+        let (venue, clock) = (small_venue(Manner::Accept), Clock::start());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                drop(stream);
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let (mut edge, mut seen) = (edge(&venue, |settings| settings.rest_url = url), Seen::default());
+        let end = Instant::now() + Duration::from_millis(800);
+        run_until(&mut edge, &mut seen, &clock, |_, _| Instant::now() >= end).await;
+        assert_eq!(accepted.load(Ordering::SeqCst), 6, "once for each connection; the next is a second away");
+    });
+}
+
+#[test]
 fn without_a_venue_orders_are_not_sent_and_the_link_stays_down() {
     block_on(async {
         let venue = small_venue(Manner::Accept);

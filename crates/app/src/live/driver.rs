@@ -99,7 +99,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let engine = Engine::new();
     let mut driver = Driver { clock, engine, lanes, recorder, edge, tick_to_order, halted_for_space: false };
     let ended = driver.until_the_end(status_every, run_for).await?;
-    let Driver { engine, recorder, tick_to_order, clock, .. } = driver;
+    let Driver { engine, recorder, tick_to_order, clock, edge, .. } = driver;
     let view = engine.view(clock.now());
     if let Err(error) = recorder.into_pages().close() {
         tracing::error!(%error, "the journal could not be closed");
@@ -114,7 +114,8 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         tracing::error!(why, "ended without the venue's word that nothing is left");
     }
     let clean = matches!(ended, Ended::Clean);
-    Ok((LiveEnd { dir, view, clean, tick_to_order_us: figures }, ended))
+    let (counts, requests) = (edge.counts(), edge.latencies().lines().collect());
+    Ok((LiveEnd { dir, view, counts, requests, clean, tick_to_order_us: figures }, ended))
 }
 
 impl Driver {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oddsmith_engine::EngineView;
-use oddsmith_net::EdgeSettings;
+use oddsmith_net::{EdgeCounts, EdgeSettings, LatencyLine};
 use oddsmith_polymarket::order::Signer;
 
 use crate::failure::Failure;
@@ -50,6 +50,10 @@ pub struct LiveEnd {
     pub dir: PathBuf,
     /// The engine's last words.
     pub view: EngineView,
+    /// What the edge counted.
+    pub counts: EdgeCounts,
+    /// How long requests took, by endpoint and status.
+    pub requests: Vec<LatencyLine>,
     /// Whether the venue has shown that nothing of ours is left.
     pub clean: bool,
     /// Wake-up to written order, in microseconds: how many, half, ninety-nine of a hundred, all.

@@ -152,6 +152,28 @@ pub fn summary(end: &LiveEnd) -> String {
         );
     }
     let _ = writeln!(out, "tick to order: p50 {p50} µs, p99 {p99} µs, max {max} µs over {count} requests");
+    for line in &end.requests {
+        let status = if line.status == 0 { "none".to_owned() } else { line.status.to_string() };
+        let _ = writeln!(
+            out,
+            "  {:<6} {:<22} answered {status:>4}: {:>6} times, p50 {} µs, p99 {} µs, max {} µs",
+            line.endpoint.method(),
+            line.endpoint.path(),
+            line.count,
+            line.p50_us,
+            line.p99_us,
+            line.max_us
+        );
+    }
+    let counts = &end.counts;
+    let _ = writeln!(
+        out,
+        "market data: {} frames, {} bytes; channels that ended: {}; requests without an answer: {}",
+        counts.market_frames, counts.market_bytes, counts.ws_ends, counts.order_faults
+    );
+    for (fault, count) in &counts.ws_faults {
+        let _ = writeln!(out, "  {count} times: {fault}");
+    }
     let _ = writeln!(out, "journal: {}", end.dir.display());
     out
 }
