@@ -111,6 +111,9 @@ pub(crate) struct Scratch {
     pub(crate) decision: Decision,
     pub(crate) plan: Plan,
     pub(crate) working: Vec<oddsmith_execution::WorkingOrder>,
+    /// Own orders of all markets of an instance, and where each market's end.
+    pub(crate) own: Vec<oddsmith_strategy::OwnOrder>,
+    pub(crate) own_ends: Vec<usize>,
 }
 
 /// What the engine counts for its readers.

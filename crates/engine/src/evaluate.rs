@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
-use oddsmith_strategy::{MarketView, Position, Rest, View};
+use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View};
 
 use crate::config::{Timing, ns};
 use crate::core::Engine;
@@ -52,13 +52,23 @@ impl Engine {
             return true;
         };
         (*dirty, *urgent, *evaluated_at) = (false, false, Some(now.mono_ns));
+        let (own, ends) = (&mut scratch.own, &mut scratch.own_ends);
+        own.clear();
+        ends.clear();
         for market_id in scope.iter() {
             if let Some(market) = markets.get_mut(market_id.index()) {
                 market.mid_ticks = market.mid_in_ticks();
             }
+            own.extend(orders.open_in(*market_id).map(|order| {
+                let (side, price) = order.open().in_yes_terms();
+                OwnOrder { side, price, size: order.remaining() }
+            }));
+            ends.push(own.len());
         }
         let mut views = Vec::with_capacity(scope.len());
-        for market_id in scope.iter() {
+        let mut begin = 0;
+        for (market_id, end) in scope.iter().zip(ends.iter()) {
+            let ours = own.get(std::mem::replace(&mut begin, *end)..*end).unwrap_or_default();
             let (Some(market), Some(wanted)) = (markets.get(market_id.index()), wants.get(market_id)) else {
                 continue;
             };
@@ -80,6 +90,7 @@ impl Engine {
                 book_age_ns: market.book_age_ns(now, Engine::proof_of(shards, *market_id)),
                 book: &market.book,
                 position,
+                own: ours,
                 fills: &wanted.fills,
                 caution: wallet.is_cautious() || market.doubt.is_cautious(),
             });

@@ -361,3 +361,29 @@ fn reports_of_other_peoples_orders_change_nothing() {
     assert_eq!(told, 1, "told once");
     assert_eq!(desk.engine.view(desk.now).markets[0].matched, [Shares::ZERO; 2]);
 }
+
+#[test]
+fn our_own_orders_in_the_book_do_not_move_our_quotes() {
+    let mut desk = Desk::quoting();
+    desk.book(0, "0.46", "0.54");
+    desk.run_for(6_000);
+    let (quotes, orders) = (desk.quotes(), placed(&desk));
+    // The venue publishes our bid, which is better than everybody else's: seen as theirs, it would move the micro-price.
+    let bid = *desk.resting.iter().find(|o| o.asset.outcome() == Outcome::Yes).expect("a bid");
+    let c = card(0);
+    for step in 0..20 {
+        desk.frame(
+            format!(
+                r#"{{"event_type":"price_change","market":"{}","timestamp":"{}","price_changes":[{{"asset_id":"{}","price":"{}","size":"{}","side":"BUY"}}]}}"#,
+                c.condition,
+                desk.now.wall_ms() + step,
+                c.tokens[0],
+                bid.price,
+                bid.size,
+            )
+            .as_bytes(),
+        );
+        desk.run_for(200);
+    }
+    assert_eq!((desk.quotes(), placed(&desk)), (quotes, orders));
+}

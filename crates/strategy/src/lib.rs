@@ -54,7 +54,7 @@ mod view;
 pub use config::{ParameterError, StrategyConfig};
 pub use decision::{Decision, Rest};
 pub use flow::{OwnFill, OwnFills};
-pub use view::{MarketView, Position, View};
+pub use view::{MarketView, OwnOrder, Position, View};
 
 /// A trading idea, as a pure function of what it sees and its own state.
 pub trait Strategy {

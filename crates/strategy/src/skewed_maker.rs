@@ -1,4 +1,4 @@
-//! Two-sided quotes around the micro-price, skewed against the inventory.
+//! Two-sided quotes around other people's micro-price, skewed against the inventory.
 //!
 //! For a binary market the net inventory is YES less NO shares, and buying NO at `1 - p` is selling YES at `p`: one bid and one ask in
 //! YES terms therefore quote both tokens. With mid `m`, net `q`, and `k` the risk per share:
@@ -13,6 +13,7 @@
 //! `base_usdc` worth of shares, half of it on the side that would make the inventory grow, and never less than the market's minimum. At
 //! `max_net_shares` only the reducing side is quoted.
 
+use oddsmith_book::signal::micro_price;
 use oddsmith_domain::{DesiredQuote, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc};
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +120,7 @@ impl Parameters {
 /// The inputs of the quoting formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QuoteInput {
-    /// Micro-price of YES in dollars.
+    /// Micro-price of YES in dollars, our own orders left out.
     pub mid: f64,
     /// YES less NO shares.
     pub net: f64,
@@ -178,13 +179,14 @@ impl SkewedMaker {
         if market.book_age_ns.is_none_or(|age| age > p.max_book_age_ms.saturating_mul(Time::MILLI)) {
             return rest.stop(Reason::StaleBook);
         }
-        let (Some(best_bid), Some(best_ask), Some(mid)) = (
-            market.book.best_bid(Outcome::Yes),
-            market.book.best_ask(Outcome::Yes),
-            market.book.micro_price(Outcome::Yes),
-        ) else {
+        let (Some(best_bid), Some(best_ask)) = (market.best_of_others(Side::Buy), market.best_of_others(Side::Sell))
+        else {
             return rest.stop(Reason::NoBook);
         };
+        if best_bid.price >= best_ask.price {
+            return rest.stop(Reason::BookNotTrusted);
+        }
+        let mid = micro_price(best_bid, best_ask);
         if best_ask.price.to_f64() - best_bid.price.to_f64() > p.max_book_spread {
             return rest.stop(Reason::WideSpread);
         }
