@@ -100,6 +100,9 @@ pub struct RunArguments {
     /// Change one setting, such as `engine.timing.debounce_ms=50`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Evaluate a strategy at most once in this time after changes of the book, in milliseconds: `engine.timing.debounce_ms`.
+    #[arg(long, value_name = "MS")]
+    pub websocket_debounce_ms: Option<u64>,
     /// End after this time, as by Ctrl-C: `90s`, `15m`, `2h`; seconds if there is no letter.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub run_for: Option<Duration>,

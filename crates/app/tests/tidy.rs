@@ -118,6 +118,20 @@ fn pure_rooms_name_nothing_outside_themselves() {
 }
 
 #[test]
+fn what_moves_money_is_counted_in_integers() {
+    let mut faults = Vec::new();
+    for room in ["risk", "execution"] {
+        for file in rust_files(&root().join("crates").join(room).join("src")) {
+            for word in ["f64", "f32"] {
+                faults
+                    .extend(file.lines_naming(word).iter().map(|line| format!("{}:{line}: names `{word}`", file.path)));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
 fn every_room_depends_only_on_rooms_before_it() {
     let mut faults = Vec::new();
     for (room, manifest) in manifests() {

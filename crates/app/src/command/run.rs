@@ -19,7 +19,9 @@ use crate::recorded::{self, RecordedPlan};
 
 /// Carries the command out.
 pub fn run(data: &DataDir, arguments: &RunArguments) -> Result<(), Failure> {
-    let config = config::load(arguments.config.as_deref(), &arguments.set)?;
+    let debounce = arguments.websocket_debounce_ms.map(|ms| format!("engine.timing.debounce_ms={ms}"));
+    let sets: Vec<String> = arguments.set.iter().cloned().chain(debounce).collect();
+    let config = config::load(arguments.config.as_deref(), &sets)?;
     log_to_stderr();
     if !arguments.input.is_empty() {
         return run_recorded(data, arguments, &config);
