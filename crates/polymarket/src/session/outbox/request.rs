@@ -146,7 +146,8 @@ pub enum SendFailure {
 /// Limits and times of the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxSettings {
-    /// Orders per second, and the burst (protocol 11.2, tier Standard).
+    /// Orders per second, and the burst. The default is the venue's tier Standard (protocol 11.2) with a burst that is two smaller,
+    /// because requests do not arrive as evenly as they leave.
     pub orders: (u32, u32),
     /// Cancels per second, and the burst.
     pub cancels: (u32, u32),
@@ -175,8 +176,8 @@ pub struct OutboxSettings {
 impl Default for OutboxSettings {
     fn default() -> OutboxSettings {
         OutboxSettings {
-            orders: (40, 60),
-            cancels: (80, 120),
+            orders: (40, 58),
+            cancels: (80, 118),
             cancel_reserve: 20,
             max_queued_placements: 100,
             max_queued: 1_000,
