@@ -71,3 +71,14 @@ fn book_files_are_read_as_one_array() {
     let trades = verify_file(&folder.join("trades/1765450800up.json"), &Options::default()).expect("readable");
     assert_eq!((trades.undecodable, trades.frames.len()), (0, 1), "{trades:?}");
 }
+
+#[test]
+fn a_session_on_a_position_market_reproduces() {
+    let Some(folder) = common::shared("polymarket/fixtures/adriancova") else {
+        return;
+    };
+    let report =
+        verify_file(&folder.join("ws-market-v2-session.excerpt.jsonl"), &Options::default()).expect("readable");
+    assert_eq!((report.undecodable, report.frames["book"], report.frames["pong"]), (0, 1, 1), "{report:?}");
+    assert_eq!((report.hashes.checked, report.hashes.reproduced), (1, 1), "{report:?}");
+}

@@ -24,6 +24,9 @@ pub type Source<'p> = Cow<'p, str>;
 #[derive(Default)]
 struct Envelope<'p> {
     payload: Option<&'p RawValue>,
+    /// The other name of a payload, which counts only for what was received.
+    data: Option<&'p RawValue>,
+    is_received: bool,
     source: Source<'p>,
     has_topic: bool,
     /// The receive time, and the place of its name in [`TIMES`].
@@ -31,7 +34,7 @@ struct Envelope<'p> {
 }
 
 /// How recorders name the time at which they received a frame, the surest first.
-const TIMES: [&str; 18] = [
+const TIMES: [&str; 19] = [
     "recv_wall_ns",
     "recv_wall_us",
     "recv_wall_ms",
@@ -48,6 +51,7 @@ const TIMES: [&str; 18] = [
     "local_timestamp",
     "local_ts",
     "ts",
+    "t",
     "time",
     "timestamp",
 ];
@@ -96,9 +100,15 @@ impl<'p> Deserialize<'p> for Envelope<'p> {
 }
 
 impl<'p> Envelope<'p> {
+    fn frame(&self) -> Option<&'p RawValue> {
+        self.payload.or(self.data.filter(|_| self.is_received))
+    }
+
     fn take(&mut self, key: &str, value: &'p RawValue) {
         match key {
             "payload" => self.payload = Some(value),
+            "data" => self.data = Some(value),
+            "dir" => self.is_received = value.get() == "\"recv\"",
             "topic" => self.has_topic = true,
             "source" => {
                 if let Ok(Key(source)) = serde_json::from_str(value.get()) {
@@ -126,7 +136,7 @@ pub fn unwrap(piece: &[u8]) -> Unwrapped<'_> {
     let envelope = if piece.first() == Some(&b'{') { serde_json::from_slice::<Envelope<'_>>(piece).ok() } else { None };
     // A message of the venue's other data service has a payload of its own, under a topic.
     let Some((payload, envelope)) =
-        envelope.filter(|envelope| !envelope.has_topic).and_then(|envelope| Some((envelope.payload?, envelope)))
+        envelope.filter(|envelope| !envelope.has_topic).and_then(|envelope| Some((envelope.frame()?, envelope)))
     else {
         return Unwrapped { frame: Cow::Borrowed(piece), received_ns: stamp, source: Cow::Borrowed("") };
     };
@@ -151,10 +161,12 @@ fn stamped(piece: &[u8]) -> (Option<u64>, &[u8]) {
 }
 
 /// A time since the epoch from a JSON number, or a text with one, in seconds, milli-, micro- or nanoseconds: for some 200
-/// years around ours its size tells which.
+/// years around ours its size tells which. Or from a text such as `2026-10-05T23:15:25.682Z`.
 fn nanoseconds(text: &str) -> Option<u64> {
     let text = text.trim_matches('"');
-    let value: f64 = text.parse().ok()?;
+    let Ok(value) = text.parse::<f64>() else {
+        return calendar(text);
+    };
     let scale = match value {
         1e8..1e11 => 1e9,
         1e11..1e14 => 1e6,
@@ -167,6 +179,30 @@ fn nanoseconds(text: &str) -> Option<u64> {
         Ok(whole) => whole.checked_mul(scale as u64),
         Err(_) => Some((value * scale) as u64),
     }
+}
+
+/// Nanoseconds of a time of the calendar in UTC.
+fn calendar(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z').or(text.strip_suffix("+00:00"))?.split_once(['T', ' '])?;
+    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
+        let mut parts = text.split(separator).map(|part| part.parse::<u64>().ok());
+        let all = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(all)
+    };
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let ([year, month, day], [hours, minutes, seconds]) = (numbers(date, '-')?, numbers(clock, ':')?);
+    let sane = (1970..2500).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !sane || hours > 23 || minutes > 59 || seconds > 60 || fraction.len() > 9 {
+        return None;
+    }
+    let nanos = if fraction.is_empty() { 0 } else { format!("{fraction:0<9}").parse::<u64>().ok()? };
+    // Days before this year's March the first, in years that begin in March: the leap day comes last.
+    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leaps = shifted_year / 4 - shifted_year / 100 + shifted_year / 400;
+    let days = shifted_year * 365 + leaps + (153 * shifted_month + 2) / 5 + day - 1;
+    let since_epoch = days.checked_sub(719_468)?;
+    let seconds = since_epoch * 86_400 + hours * 3_600 + minutes * 60 + seconds;
+    Some(seconds * 1_000_000_000 + nanos)
 }
 
 #[cfg(test)]
@@ -200,7 +236,10 @@ mod tests {
                 None,
                 "",
             ),
-            (r#"{"recv_ts":"2026-04-28T09:01:51Z","payload":null}"#, "null", None, ""),
+            (r#"{"recv_ts":"2026-04-28T09:01:51.692Z","payload":null}"#, "null", Some(ns), ""),
+            (r#"{"t":1777366911.692,"dir":"recv","data":"PONG"}"#, "PONG", Some(ns), ""),
+            (r#"{"dir":"send","data":"PING"}"#, r#"{"dir":"send","data":"PING"}"#, None, ""),
+            (r#"{"type":"ticker","data":{}}"#, r#"{"type":"ticker","data":{}}"#, None, ""),
             (r#"{"timestamp":"1","time":1777366911692,"ts":true,"payload":{}}"#, "{}", Some(ns), ""),
             (r#"{"payload":"{\"cut"#, r#"{"payload":"{\"cut"#, None, ""),
             ("PONG", "PONG", None, ""),
@@ -211,8 +250,36 @@ mod tests {
     }
 
     #[test]
+    fn the_calendar() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:00:00Z", 951_825_600),
+            ("2026-10-05T23:15:25Z", 1_791_242_125),
+            ("2024-12-31 23:59:59+00:00", 1_735_689_599),
+        ] {
+            assert_eq!(nanoseconds(text), Some(seconds * 1_000_000_000), "{text}");
+        }
+        assert_eq!(nanoseconds("2026-10-05T23:15:25.682Z"), Some(1_791_242_125_682_000_000));
+    }
+
+    #[test]
     fn times_that_cannot_be_are_left_out() {
-        for text in ["NaN", "inf", "-1777366911692", "0", "1e300", "\"\"", "{}", "99999999999999999999"] {
+        for text in [
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T25:00:00Z",
+            "0000-00-00T00:00:00Z",
+            "-Z",
+            "TZ",
+            "2026-1-1T1:1Z",
+            "NaN",
+            "inf",
+            "-1777366911692",
+            "0",
+            "1e300",
+            "\"\"",
+            "{}",
+            "99999999999999999999",
+        ] {
             assert_eq!(nanoseconds(text), None, "{text}");
         }
     }

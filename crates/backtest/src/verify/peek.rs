@@ -13,6 +13,8 @@ pub(super) struct Peek<'p> {
     /// `type`, `e` or `topic`: how other feeds say what a message is.
     other: [Option<Cow<'p, str>>; 3],
     stream: Option<Cow<'p, str>>,
+    /// What a recorder did, or from where it says that a message came.
+    recorder: [Option<Cow<'p, str>>; 2],
     pub market: Option<Cow<'p, str>>,
     pub asset: Option<Cow<'p, str>>,
     changes: Option<&'p RawValue>,
@@ -32,6 +34,7 @@ struct Has {
     product: bool,
     pyth: bool,
     error: bool,
+    update_id: bool,
 }
 
 /// What is to be done with a message.
@@ -75,6 +78,8 @@ impl<'p> Peek<'p> {
         };
         if let Some(name) = changes_or_tick {
             Kind::Stream(name.to_owned())
+        } else if self.has.update_id && self.has.bids {
+            Kind::Other(String::from("binance.snapshot"))
         } else if self.has.bids && self.has.asks && binance.is_none() && self.stream.is_none() {
             if self.asset.is_some() { Kind::Rest } else { Kind::NamelessBook }
         } else if let Some(topic) = topic {
@@ -99,6 +104,10 @@ impl<'p> Peek<'p> {
             Kind::Other(String::from("rest.error"))
         } else if self.has.price && self.has.size {
             Kind::Other(String::from("trade"))
+        } else if let [Some(did), _] = &self.recorder {
+            Kind::Other(clip(&format!("recorder.{did}")))
+        } else if let [_, Some(source)] = &self.recorder {
+            Kind::Other(clip(source))
         } else {
             Kind::Nothing
         }
@@ -161,6 +170,8 @@ impl<'p> Peek<'p> {
             "e" => self.other[1] = map.next_value::<Text<'p>>()?.0,
             "topic" => self.other[2] = map.next_value::<Text<'p>>()?.0,
             "stream" => self.stream = map.next_value::<Text<'p>>()?.0,
+            "dir" => self.recorder[0] = map.next_value::<Text<'p>>()?.0,
+            "source" => self.recorder[1] = map.next_value::<Text<'p>>()?.0,
             "market" => self.market = map.next_value::<Text<'p>>()?.0,
             "asset_id" => self.asset = map.next_value::<Text<'p>>()?.0,
             "price_changes" => self.changes = Some(map.next_value()?),
@@ -184,6 +195,7 @@ impl<'p> Peek<'p> {
             "product_id" | "channels" => has.product = true,
             "parsed" => has.pyth = true,
             "error" => has.error = true,
+            "lastUpdateId" => has.update_id = true,
             _ => {}
         }
     }
@@ -216,6 +228,9 @@ mod tests {
             (r#"{"type":"book_snapshot","data":{}}"#, other("recorder.book_snapshot")),
             (r#"{"error":"market not found"}"#, other("rest.error")),
             (r#"{"price":"0.4","size":"5","side":"buy"}"#, other("trade")),
+            (r#"{"lastUpdateId":1,"bids":[],"asks":[]}"#, other("binance.snapshot")),
+            (r#"{"dir":"close","data":{}}"#, other("recorder.close")),
+            (r#"{"source":"chainlink","asset":"BTC","price":1}"#, other("chainlink")),
             (r#"{"foo":1}"#, Kind::Nothing),
             ("[1]", Kind::Nothing),
         ] {
