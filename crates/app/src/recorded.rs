@@ -53,6 +53,11 @@ pub struct RecordedEnd {
 pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let config = plan.engine.to_json().map_err(|error| usage(&error))?;
+    // A file that is not there shall not leave a run behind that holds nothing; `-` is standard input.
+    for file in plan.files.iter().filter(|file| file.as_os_str() != "-") {
+        std::fs::File::open(file)
+            .map_err(|error| Failure::Answer(format!("cannot open `{}`: {error}", file.display())))?;
+    }
     let new = NewRun { id: RunId(rand::random()), command: "run --input", config: plan.config, journal: plan.journal };
     let run = new.id;
     let mut sink = Tape {

@@ -58,4 +58,6 @@ fn recordings_that_cannot_be_run_are_named() {
         assert_eq!(run.status.code(), Some(code), "{told}");
         assert!(told.contains(word), "{told}");
     }
+    let runs = std::fs::read_dir(dir.path().join("data/runs")).map_or(0, Iterator::count);
+    assert_eq!(runs, 1, "only the file that could be opened began a run");
 }
