@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use oddsmith_domain::TokenId;
@@ -93,6 +93,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
             Ok(Query(pairs)) => Ok(Params(pairs)),
             Err(_) => Err(Fault::bad("Invalid query")),
+        }
+    }
+}
+
+/// The one free segment of a path.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segment, Fault> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Segment(text)),
+            // A segment that is not UTF-8 names nothing that there is.
+            Err(_) => Err(Fault::missing("Not Found")),
         }
     }
 }

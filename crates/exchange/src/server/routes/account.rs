@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -20,7 +20,7 @@ use crate::core::{Core, Leg, Order, OrderStatus, Trade, UserId};
 use crate::server::app::{App, Desk};
 use crate::server::auth::{Reader, Signed};
 use crate::server::cursor;
-use crate::server::extract::{Params, decode};
+use crate::server::extract::{Params, Segment, decode};
 use crate::server::reply::{Fault, Reply, json};
 use crate::server::signature::CHAIN;
 use crate::server::socket::{Names, transaction_text};
@@ -71,7 +71,7 @@ fn open_order(core: &Core, order: &Order) -> Option<OpenOrder> {
     })
 }
 
-async fn order(State(app): State<Arc<App>>, Path(id): Path<String>, reader: Reader) -> Reply {
+async fn order(State(app): State<Arc<App>>, Segment(id): Segment, reader: Reader) -> Reply {
     let id = OrderId::parse(&id).map_err(|_| Fault::bad("Invalid orderID"))?;
     app.with(|desk, now| {
         desk.session.core.advance(now);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use oddsmith_domain::{Outcome, Price, Side, Usdc};
@@ -17,7 +17,7 @@ use super::time::{iso, parse};
 use crate::core::{Market, MarketState};
 use crate::server::app::{App, Desk};
 use crate::server::cursor;
-use crate::server::extract::Params;
+use crate::server::extract::{Params, Segment};
 use crate::server::reply::{Fault, Reply, json};
 
 /// Entries of a keyset page.
@@ -357,15 +357,15 @@ fn one_market<T>(app: &App, is: impl Fn(&Market) -> bool, show: impl Fn(&Desk, &
     })
 }
 
-async fn market(State(app): State<Arc<App>>, Path(id): Path<String>) -> Reply {
+async fn market(State(app): State<Arc<App>>, Segment(id): Segment) -> Reply {
     one_market(&app, |market| market.gamma_id == id, |desk, market| json(&market_json(desk, market)))
 }
 
-async fn market_by_slug(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Reply {
+async fn market_by_slug(State(app): State<Arc<App>>, Segment(slug): Segment) -> Reply {
     one_market(&app, |market| market.spec.slug == slug, |desk, market| json(&market_json(desk, market)))
 }
 
-async fn market_tags(State(app): State<Arc<App>>, Path(id): Path<String>) -> Reply {
+async fn market_tags(State(app): State<Arc<App>>, Segment(id): Segment) -> Reply {
     one_market(&app, |market| market.gamma_id == id, |desk, market| json(&tags_json(desk, &market.spec.tags)))
 }
 
@@ -379,15 +379,15 @@ fn one_event(app: &App, is: impl Fn(&Market) -> bool, show: impl Fn(&Desk, &[&Ma
     })
 }
 
-async fn event(State(app): State<Arc<App>>, Path(id): Path<String>) -> Reply {
+async fn event(State(app): State<Arc<App>>, Segment(id): Segment) -> Reply {
     one_event(&app, |market| market.event_id == id, event_json)
 }
 
-async fn event_by_slug(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Reply {
+async fn event_by_slug(State(app): State<Arc<App>>, Segment(slug): Segment) -> Reply {
     one_event(&app, |market| market.spec.event_slug == slug, event_json)
 }
 
-async fn event_tags(State(app): State<Arc<App>>, Path(id): Path<String>) -> Reply {
+async fn event_tags(State(app): State<Arc<App>>, Segment(id): Segment) -> Reply {
     let tags = |desk: &Desk, markets: &[&Market]| {
         markets.first().map_or(Value::Null, |market| tags_json(desk, &market.spec.tags))
     };
@@ -406,11 +406,11 @@ fn one_tag(app: &App, field: &str, wanted: &str) -> Reply {
     })
 }
 
-async fn tag(State(app): State<Arc<App>>, Path(id): Path<String>) -> Reply {
+async fn tag(State(app): State<Arc<App>>, Segment(id): Segment) -> Reply {
     one_tag(&app, "id", &id)
 }
 
-async fn tag_by_slug(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Reply {
+async fn tag_by_slug(State(app): State<Arc<App>>, Segment(slug): Segment) -> Reply {
     one_tag(&app, "slug", &slug)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use oddsmith_domain::{ConditionId, Outcome, TokenId};
 use oddsmith_polymarket::wire::{
@@ -19,7 +19,7 @@ use super::time::iso;
 use crate::core::{Market, MarketState};
 use crate::server::app::{App, Desk};
 use crate::server::cursor;
-use crate::server::extract::Params;
+use crate::server::extract::{Params, Segment};
 use crate::server::reply::{Fault, Reply, json};
 
 const NO_MARKET: &str = "market not found";
@@ -176,15 +176,15 @@ fn by_condition<'d>(desk: &'d Desk, text: &str) -> Result<&'d Market, Fault> {
     condition.and_then(|id| desk.session.core.market_by_condition(&id)).ok_or_else(|| Fault::missing(NO_MARKET))
 }
 
-async fn market(State(app): State<Arc<App>>, Path(condition): Path<String>) -> Reply {
+async fn market(State(app): State<Arc<App>>, Segment(condition): Segment) -> Reply {
     app.with(|desk, _| Ok(json(&full(by_condition(desk, &condition)?))))
 }
 
-async fn clob_market(State(app): State<Arc<App>>, Path(condition): Path<String>) -> Reply {
+async fn clob_market(State(app): State<Arc<App>>, Segment(condition): Segment) -> Reply {
     app.with(|desk, _| Ok(json(&compact(by_condition(desk, &condition)?))))
 }
 
-async fn by_token(State(app): State<Arc<App>>, Path(token): Path<String>) -> Reply {
+async fn by_token(State(app): State<Arc<App>>, Segment(token): Segment) -> Reply {
     let token = TokenId::parse(&token).map_err(|_| Fault::bad("Invalid token id"))?;
     app.with(|desk, _| {
         let asset = desk.session.core.asset(&token);
@@ -199,7 +199,7 @@ async fn by_token(State(app): State<Arc<App>>, Path(token): Path<String>) -> Rep
 }
 
 /// What was traded lately in a market.
-async fn activity(State(app): State<Arc<App>>, Path(condition): Path<String>) -> Reply {
+async fn activity(State(app): State<Arc<App>>, Segment(condition): Segment) -> Reply {
     app.with(|desk, _| {
         let market = by_condition(desk, &condition)?;
         let trades: Vec<_> = desk.history.prints(market.id).map(|print| {

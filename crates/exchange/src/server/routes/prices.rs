@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use oddsmith_domain::{AssetId, Price, Side, TokenId};
@@ -16,7 +16,7 @@ use serde_json::{Value, json as value};
 
 use crate::core::Market;
 use crate::server::app::{App, Desk};
-use crate::server::extract::{Params, Raw, decode};
+use crate::server::extract::{Params, Raw, Segment, decode};
 use crate::server::reply::{Fault, Reply, json, json_text};
 
 /// Items of a batch read.
@@ -228,7 +228,7 @@ async fn tick_size(State(app): State<Arc<App>>, params: Params) -> Reply {
     tick_reply(&app, params.token()?)
 }
 
-async fn tick_size_of(State(app): State<Arc<App>>, Path(token): Path<String>) -> Reply {
+async fn tick_size_of(State(app): State<Arc<App>>, Segment(token): Segment) -> Reply {
     tick_reply(&app, token_of(&token)?)
 }
 
@@ -241,7 +241,7 @@ async fn neg_risk(State(app): State<Arc<App>>, params: Params) -> Reply {
     neg_risk_reply(&app, params.token()?)
 }
 
-async fn neg_risk_of(State(app): State<Arc<App>>, Path(token): Path<String>) -> Reply {
+async fn neg_risk_of(State(app): State<Arc<App>>, Segment(token): Segment) -> Reply {
     neg_risk_reply(&app, token_of(&token)?)
 }
 
@@ -254,7 +254,7 @@ async fn fee_rate(State(app): State<Arc<App>>, params: Params) -> Reply {
     fee_reply(&app, params.token()?)
 }
 
-async fn fee_rate_of(State(app): State<Arc<App>>, Path(token): Path<String>) -> Reply {
+async fn fee_rate_of(State(app): State<Arc<App>>, Segment(token): Segment) -> Reply {
     fee_reply(&app, token_of(&token)?)
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value, json as value};
@@ -12,7 +12,7 @@ use serde_json::{Value, json as value};
 use crate::server::app::App;
 use crate::server::auth::Signed;
 use crate::server::cursor;
-use crate::server::extract::Params;
+use crate::server::extract::{Params, Segment};
 use crate::server::reply::{Fault, Reply, json};
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -56,6 +56,6 @@ async fn percentages(_: Signed) -> Response {
     json(&value!({}))
 }
 
-async fn builder_fees(Path(_code): Path<String>) -> Response {
+async fn builder_fees(Segment(_code): Segment) -> Response {
     json(&value!({ "builder_maker_fee_rate_bps": 0, "builder_taker_fee_rate_bps": 0 }))
 }

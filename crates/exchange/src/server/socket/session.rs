@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
 use futures_util::SinkExt as _;
 use oddsmith_domain::{ConditionId, MarketId, Outcome, TokenId};
 use oddsmith_polymarket::wire::Text;
@@ -17,6 +17,7 @@ use super::hub::{Inlet, SessionId};
 use crate::core::UserId;
 use crate::scenario::Channel;
 use crate::server::app::App;
+use crate::server::reply::{Fault, Reply};
 
 /// The largest request frame: a subscription to a few thousand tokens fits.
 const MOST_FRAME_BYTES: usize = 1024 * 1024;
@@ -59,18 +60,18 @@ enum Asked {
 }
 
 /// `/ws/market`.
-pub(in crate::server) async fn market_socket(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
-    bounded(upgrade).on_upgrade(move |socket| async move {
+pub(in crate::server) async fn market_socket(State(app): State<Arc<App>>, upgrade: Handshake) -> Reply {
+    Ok(bounded(upgrade)?.on_upgrade(move |socket| async move {
         let inlet = app.with(|desk, _| desk.hub.join_market());
         let id = inlet.id;
         let _leave = Leave { app: Arc::clone(&app), id };
         run(socket, inlet, &app, |app, request| market_request(app, id, request)).await;
-    })
+    }))
 }
 
 /// `/ws/user`.
-pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
-    bounded(upgrade).on_upgrade(move |mut socket| async move {
+pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade: Handshake) -> Reply {
+    Ok(bounded(upgrade)?.on_upgrade(move |mut socket| async move {
         // Bad credentials and no credentials end the same way: the connection closes without an explanation.
         let Ok(Some((user, markets))) = timeout(AUTH_TIMEOUT, authenticate(&mut socket, &app)).await else {
             let _best_effort = timeout(Duration::from_secs(1), socket.send(Message::Close(None))).await;
@@ -80,11 +81,15 @@ pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade:
         let id = inlet.id;
         let _leave = Leave { app: Arc::clone(&app), id };
         run(socket, inlet, &app, |app, request| user_request(app, id, request)).await;
-    })
+    }))
 }
 
-fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.max_message_size(MOST_FRAME_BYTES).max_frame_size(MOST_FRAME_BYTES)
+/// A handshake, or why it is none.
+type Handshake = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+fn bounded(upgrade: Handshake) -> Result<WebSocketUpgrade, Fault> {
+    let upgrade = upgrade.map_err(|rejection| Fault::new(rejection.status(), rejection.body_text()))?;
+    Ok(upgrade.max_message_size(MOST_FRAME_BYTES).max_frame_size(MOST_FRAME_BYTES))
 }
 
 /// Takes the connection out of the hub, however it ends.
