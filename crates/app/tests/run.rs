@@ -132,6 +132,20 @@ fn killed_in_the_middle_leaves_a_journal_that_replays() {
     assert_replays(data.path());
 }
 
+/// The second half of the journal's room is for cancelling and for writing that down.
+#[test]
+fn a_journal_that_is_half_full_stops_the_trading() {
+    let data = tempfile::tempdir().expect("a folder");
+    let live = Live::start(data.path(), &["--set", "journal.segment_mib=1", "--set", "journal.budget_mib=2"]);
+    live.wait_for("order", |said| figure(said, " sent,") > 0);
+    live.wait_for("stop", |said| said.contains("not quoting: [Operator]"));
+    live.interrupt();
+    let (code, said) = live.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("nothing of ours is left at the venue"), "{said}");
+    assert_replays(data.path());
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     // An exchange that has stopped answering would hold up the first.

@@ -200,17 +200,18 @@ impl Driver {
 
     /// Once a second: the table, and the room that is left for the journal.
     fn look_around(&mut self, now: Time) {
-        match self.recorder.pages().pressure() {
-            Pressure::Ample => {}
-            Pressure::Disk(error) => tracing::error!(%error, "the journal's disk"),
-            _ if !self.halted_for_space => {
-                self.halted_for_space = true;
-                tracing::error!(
-                    "half of the journal's budget is used: everything is cancelled and nothing quoted any more"
-                );
-                self.lanes.push(OwnedInput::Other(Input::Command(Command::Stop)));
-            }
-            _ => {}
+        let why = match self.recorder.pages().pressure() {
+            Pressure::Ample => None,
+            Pressure::HalfFull => Some("half of the journal's budget is used".to_owned()),
+            Pressure::Disk(error) => Some(format!("the journal's disk fails: {error}")),
+        };
+        // What room is left is for cancelling, and for writing that down.
+        if let Some(why) = why
+            && !self.halted_for_space
+        {
+            self.halted_for_space = true;
+            tracing::error!("{why}: everything is cancelled and nothing quoted any more");
+            self.lanes.push(OwnedInput::Other(Input::Command(Command::Stop)));
         }
         table::print(&self.engine.view(now), &self.edge.status(), &self.tick_to_order);
     }
