@@ -297,7 +297,8 @@ fn heartbeats_are_chained_and_silence_cancels() {
 
 #[test]
 fn rates_follow_the_tiers() {
-    let mut desk = Desk::new();
+    let strict = Config { enforce_rates: true, ..Config::default() };
+    let mut desk = Desk::with(strict, MarketSpec::ordinary("strict", "?"));
     let key = desk.key(0);
     for _ in 0..4 {
         assert!(desk.core.use_rate(key, RateUse::Orders, 15, START).allowed);
@@ -316,8 +317,7 @@ fn rates_follow_the_tiers() {
     let elite = desk.key(1);
     assert!(desk.core.use_rate(elite, RateUse::Orders, 900, START).allowed);
     assert_eq!(desk.core.charge_rate(elite, RateUse::Cancels, 9_000, START).remaining, 0, "and may not in high tiers");
-    let lax = Config { enforce_rates: false, ..Config::default() };
-    let mut desk = Desk::with(lax, MarketSpec::ordinary("lax", "?"));
+    let mut desk = Desk::with(Config::default(), MarketSpec::ordinary("lax", "?"));
     let key = desk.key(0);
     let warned = desk.core.use_rate(key, RateUse::Orders, 1_000, START);
     assert!(warned.allowed && warned.warning);
