@@ -65,7 +65,7 @@ pub struct Engine {
     pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
     pub(crate) instances: Vec<Instance>,
     /// How each market-channel connection stands.
-    pub(crate) shards: BTreeMap<u16, ShardProof>,
+    pub(crate) shards: BTreeMap<u16, Shard>,
     pub(crate) orders: Orders,
     pub(crate) fills: Fills,
     pub(crate) ledger: Ledger,
@@ -90,6 +90,20 @@ pub struct Engine {
     pub(crate) pending: bool,
     pub(crate) scratch: Scratch,
     pub(crate) counts: Counts,
+}
+
+/// How a market-channel connection stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shard {
+    pub(crate) proof: ShardProof,
+    /// The last book that was read by REST was not the one that the connection had led to.
+    pub(crate) disagrees: bool,
+}
+
+impl Default for Shard {
+    fn default() -> Shard {
+        Shard { proof: ShardProof::None, disagrees: false }
+    }
 }
 
 /// When things that happen by themselves happen next, on the monotonic clock.
@@ -272,7 +286,7 @@ impl Engine {
     fn on_market(&mut self, source: MarketSource, bytes: &[u8], now: Time, out: &mut Vec<Output>) {
         self.counts.frames += 1;
         if let MarketSource::Shard(shard) = source {
-            self.shards.insert(shard, ShardProof::Alive(now));
+            self.shards.entry(shard).or_default().proof = ShardProof::Alive(now);
         }
         let mut batch = std::mem::take(&mut self.scratch.batch);
         batch.clear();
@@ -287,7 +301,10 @@ impl Engine {
             let Some(id) = market_of(event) else { continue };
             let Some(market) = self.markets.get_mut(id.index()) else { continue };
             let before = market.health();
-            market.book.apply_event(&batch, event, now, source);
+            let applied = market.book.apply_event(&batch, event, now, source);
+            if let (MarketSource::Rest, Some(applied)) = (source, applied) {
+                self.shards.entry(id.shard()).or_default().disagrees = applied.difference;
+            }
             learn(market, event);
             market.report_health(&mut self.emit, before, out);
             if touched != Some(id)
@@ -321,14 +338,15 @@ impl Engine {
     fn on_link(&mut self, link: Link, state: &LinkState, now: Time, out: &mut Vec<Output>) {
         match (link, state) {
             (Link::Market(shard), LinkState::Up | LinkState::Alive) => {
-                self.shards.insert(shard, ShardProof::Alive(now));
+                self.shards.entry(shard).or_default().proof = ShardProof::Alive(now);
                 for market in self.markets.iter_mut().filter(|m| m.id.shard() == shard) {
                     market.doubt.resolve(DoubtCause::MarketLink);
                 }
             }
             (Link::Market(shard), LinkState::Down(_) | LinkState::Silent) => {
                 let silent = *state == LinkState::Silent;
-                self.shards.insert(shard, if silent { ShardProof::Silent } else { ShardProof::None });
+                let proof = if silent { ShardProof::Silent } else { ShardProof::None };
+                self.shards.insert(shard, Shard { proof, disagrees: false });
                 let ids: Vec<_> = self.markets.iter().filter(|m| m.id.shard() == shard).map(|m| m.id).collect();
                 for id in ids {
                     if let Some(market) = self.markets.get_mut(id.index()) {
@@ -369,8 +387,12 @@ impl Engine {
     }
 
     /// How the connection that carries a market stands.
-    pub(crate) fn proof_of(shards: &BTreeMap<u16, ShardProof>, market: MarketId) -> ShardProof {
-        shards.get(&market.shard()).copied().unwrap_or(ShardProof::None)
+    pub(crate) fn proof_of(shards: &BTreeMap<u16, Shard>, market: MarketId) -> ShardProof {
+        match shards.get(&market.shard()) {
+            // A quiet book is no proof while another one of the connection was found wrong.
+            Some(Shard { proof: ShardProof::Alive(_), disagrees: true }) | None => ShardProof::None,
+            Some(shard) => shard.proof,
+        }
     }
 
     /// The instances that trade a market must be planned and looked at again.

@@ -387,3 +387,24 @@ fn our_own_orders_in_the_book_do_not_move_our_quotes() {
     }
     assert_eq!((desk.quotes(), placed(&desk)), (quotes, orders));
 }
+
+#[test]
+fn a_quiet_book_is_no_proof_while_another_of_its_connection_is_wrong() {
+    let mut desk = Desk::new(config());
+    desk.add_market(1);
+    desk.run_for(12_000);
+    let age = |desk: &Desk| desk.engine.view(desk.now).markets[1].age_ms.expect("a book");
+    desk.run_for(3_000);
+    assert!(age(&desk) <= 1_000, "the connection lives, so the quiet market is fresh: {} ms", age(&desk));
+    // A book of the first market, read by REST, shows a change that the connection never delivered.
+    let c = card(0);
+    let body = format!(
+        r#"{{"market":"{}","asset_id":"{}","timestamp":"{}","bids":[{{"price":"0.45","size":"7"}}],"asks":[{{"price":"0.55","size":"9"}}],"hash":""}}"#,
+        c.condition,
+        c.tokens[0],
+        desk.now.wall_ms() - 2_000
+    );
+    desk.put(&Input::Market { source: oddsmith_domain::MarketSource::Rest, bytes: body.as_bytes() });
+    desk.run_for(3_000);
+    assert!(age(&desk) >= 3_000, "{} ms", age(&desk));
+}

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::LiveEnd;
 use super::recorder::{IntoLanes, Recorder};
 use super::start::{Started, numbered};
-use super::table;
+use super::table::Screen;
 use crate::failure::Failure;
 
 /// How many market frames are taken from the sockets before the engine sees them.
@@ -29,6 +29,7 @@ struct Driver {
     recorder: Recorder,
     edge: Edge,
     tick_to_order: Histogram<u64>,
+    screen: Screen,
     halted_for_space: bool,
 }
 
@@ -97,7 +98,16 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
         .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
     let engine = Engine::new();
-    let mut driver = Driver { clock, engine, lanes, recorder, edge, tick_to_order, halted_for_space: false };
+    let mut driver = Driver {
+        clock,
+        engine,
+        lanes,
+        recorder,
+        edge,
+        tick_to_order,
+        screen: Screen::start(),
+        halted_for_space: false,
+    };
     let ended = driver.until_the_end(status_every, run_for).await?;
     let Driver { engine, recorder, tick_to_order, clock, edge, .. } = driver;
     let view = engine.view(clock.now());
@@ -213,7 +223,7 @@ impl Driver {
             tracing::error!("{why}: everything is cancelled and nothing quoted any more");
             self.lanes.push(OwnedInput::Other(Input::Command(Command::Stop)));
         }
-        table::print(&self.engine.view(now), &self.edge.status(), &self.tick_to_order);
+        self.screen.show(self.engine.view(now), self.edge.status(), &self.tick_to_order);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
 
 use hdrhistogram::Histogram;
 use oddsmith_domain::{Outcome, Price, Shares, Side, Usdc};
@@ -10,18 +12,52 @@ use oddsmith_net::EdgeStatus;
 
 use super::LiveEnd;
 
-/// Prints the table. Whoever closed our output does not stop the engine.
-pub fn print(view: &EngineView, edge: &EdgeStatus, tick_to_order: &Histogram<u64>) {
-    let latency = match tick_to_order.len() {
-        0 => "none yet".to_owned(),
-        count => format!(
-            "p50 {} µs, p99 {} µs, {count} requests",
-            tick_to_order.value_at_quantile(0.5),
-            tick_to_order.value_at_quantile(0.99)
-        ),
-    };
-    let text = table(view, edge, &latency);
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+/// What the table shows, copied at one moment.
+struct Moment {
+    view: EngineView,
+    edge: EdgeStatus,
+    latency: Option<(u64, u64, u64)>,
+}
+
+/// Prints tables on a thread of its own: a terminal that takes its time must not hold the trading thread up.
+pub struct Screen {
+    sender: Option<SyncSender<Moment>>,
+    printer: Option<JoinHandle<()>>,
+}
+
+impl Screen {
+    /// A screen with nothing on it.
+    pub fn start() -> Screen {
+        let (sender, moments) = mpsc::sync_channel::<Moment>(1);
+        let printer = std::thread::spawn(move || {
+            for Moment { view, edge, latency } in moments {
+                let latency = latency.map_or("none yet".to_owned(), |(count, p50, p99)| {
+                    format!("p50 {p50} µs, p99 {p99} µs, {count} requests")
+                });
+                // Whoever closed our output does not stop the engine.
+                let _ = std::io::stdout().lock().write_all(table(&view, &edge, &latency).as_bytes());
+            }
+        });
+        Screen { sender: Some(sender), printer: Some(printer) }
+    }
+
+    /// Shows the engine as it is now. If the last table is still being printed, this one is left out.
+    pub fn show(&self, view: EngineView, edge: EdgeStatus, tick_to_order: &Histogram<u64>) {
+        let figures = |h: &Histogram<u64>| (h.len(), h.value_at_quantile(0.5), h.value_at_quantile(0.99));
+        let latency = (!tick_to_order.is_empty()).then(|| figures(tick_to_order));
+        if let Some(sender) = &self.sender {
+            let _ = sender.try_send(Moment { view, edge, latency });
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(printer) = self.printer.take() {
+            let _ = printer.join();
+        }
+    }
 }
 
 /// The table as text.
