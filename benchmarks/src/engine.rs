@@ -144,7 +144,7 @@ impl Burst {
 pub fn run(effort: Effort) -> Vec<Row> {
     let (mut desktop, mut bare) = (Desktop::new(), bare_signature());
     let mut burst = Burst { desk: Desk::new(), lanes: Lanes::new() };
-    let rounds = if effort.rounds < 10 { 300 } else { 1_000 };
+    let rounds = if effort.quick { 300 } else { 1_000 };
     for _ in 0..50 {
         desktop.tick();
     }
