@@ -53,10 +53,10 @@ pub struct RecordedEnd {
 pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let config = plan.engine.to_json().map_err(|error| usage(&error))?;
-    // A file that is not there shall not leave a run behind that holds nothing; `-` is standard input.
-    for file in plan.files.iter().filter(|file| file.as_os_str() != "-") {
-        std::fs::File::open(file)
-            .map_err(|error| Failure::Answer(format!("cannot open `{}`: {error}", file.display())))?;
+    if plan.files.iter().any(|file| file.as_os_str() == "-") {
+        return Err(usage(
+            &"a recording is read twice, for its markets and for its frames: standard input cannot be, name a file",
+        ));
     }
     let new = NewRun { id: RunId(rand::random()), command: "run --input", config: plan.config, journal: plan.journal };
     let run = new.id;
@@ -74,8 +74,14 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
     let began = Instant::now();
     let report = match dry.run(&mut engine, &mut sink) {
         Ok(report) => report,
-        Err(error @ DryRunError::Recording(_)) => return Err(Failure::Answer(error.to_string())),
-        Err(error) => return Err(usage(&error)),
+        Err(error) => {
+            // A run that never began is no run: it must not become the latest one.
+            let _ = std::fs::remove_dir_all(sink.pages.dir());
+            return Err(match error {
+                DryRunError::Recording(_) => Failure::Answer(error.to_string()),
+                error => usage(&error),
+            });
+        }
     };
     let took = began.elapsed();
     let undecodable = engine.view(sink.last).totals.undecodable;
