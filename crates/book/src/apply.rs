@@ -130,7 +130,7 @@ impl PairBook {
         for (scratch, levels) in self.scratch.iter_mut().zip([bids, asks]) {
             scratch.clear();
             scratch.extend_from_slice(levels);
-            scratch.sort_by_key(|level| level.price);
+            scratch.sort_unstable_by_key(|level| level.price);
         }
         let facts = self.facts_with(header);
         let hash = self.check_snapshot(outcome, header, &facts);

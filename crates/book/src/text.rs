@@ -82,11 +82,87 @@ impl Hasher {
 
 fn push_levels(text: &mut Vec<u8>, levels: impl Iterator<Item = BookLevel>) {
     for (index, level) in levels.enumerate() {
-        text.extend_from_slice(if index == 0 { b"{\"price\":\"" } else { b",{\"price\":\"" });
-        push_padded(text, i64::from(level.price.units()), Price::SCALE, level.price_decimals);
-        text.extend_from_slice(b"\",\"size\":\"");
-        push_padded(text, level.size.shares.micros(), Shares::SCALE, level.size.decimals);
-        text.extend_from_slice(b"\"}");
+        // A book has some hundred levels, so each is put together in place and copied once.
+        let mut line = Line::new();
+        line.put(if index == 0 { b"{\"price\":\"" } else { b",{\"price\":\"" });
+        let (units, micros) = (u32::from(level.price.units()), level.size.shares.micros());
+        if !line.decimal::<4>(u64::from(units / 10_000), units % 10_000, level.price_decimals) {
+            push_slow(text, &level, index == 0);
+            continue;
+        }
+        line.put(b"\",\"size\":\"");
+        let Ok(micros) = u64::try_from(micros) else {
+            push_slow(text, &level, index == 0);
+            continue;
+        };
+        if !line.decimal::<6>(micros / 1_000_000, (micros % 1_000_000) as u32, level.size.decimals) {
+            push_slow(text, &level, index == 0);
+            continue;
+        }
+        line.put(b"\"}");
+        text.extend_from_slice(line.bytes());
+    }
+}
+
+/// A level with a text that is not as wide as its number: more decimals than the unit has, or fewer than the value needs.
+fn push_slow(text: &mut Vec<u8>, level: &BookLevel, first: bool) {
+    text.extend_from_slice(if first { b"{\"price\":\"" } else { b",{\"price\":\"" });
+    push_padded(text, i64::from(level.price.units()), Price::SCALE, level.price_decimals);
+    text.extend_from_slice(b"\",\"size\":\"");
+    push_padded(text, level.size.shares.micros(), Shares::SCALE, level.size.decimals);
+    text.extend_from_slice(b"\"}");
+}
+
+/// The text of one level: two keys, a price of at most six bytes, a size of at most twenty-one.
+struct Line {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Line {
+    const fn new() -> Line {
+        Line { bytes: [0; 64], len: 0 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn put(&mut self, part: &[u8]) {
+        self.bytes[self.len..self.len + part.len()].copy_from_slice(part);
+        self.len += part.len();
+    }
+
+    /// Writes a whole part and the first `decimals` of `SCALE` digits of a fraction. `false` when those would not be the number:
+    /// then the line is to be thrown away.
+    fn decimal<const SCALE: usize>(&mut self, whole: u64, fraction: u32, decimals: u8) -> bool {
+        let mut digits = [b'0'; 20];
+        let (mut first, mut rest) = (20, whole);
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(&digits[first..]);
+        let decimals = usize::from(decimals);
+        let mut parts = [b'0'; SCALE];
+        let mut rest = fraction;
+        for digit in parts.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        let Some((shown, hidden)) = parts.split_at_checked(decimals) else { return false };
+        if hidden.iter().any(|digit| *digit != b'0') {
+            return false;
+        }
+        if !shown.is_empty() {
+            self.put(b".");
+            self.put(shown);
+        }
+        true
     }
 }
 

@@ -36,7 +36,8 @@ pub use card::MarketCard;
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
 pub use fee::{FEE_QUANTUM_MICRO, FeeError, FeeSchedule};
 pub use id::{
-    Address, AssetId, ConditionId, IdError, InstanceId, IntentId, MarketId, OrderId, RunId, TokenId, TradeId,
+    Address, AssetId, ConditionId, DigestHasher, IdError, InstanceId, IntentId, MarketId, OrderId, RunId, TokenId,
+    TradeId,
 };
 pub use input::{
     AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, CancelOutcome, CanceledOrders, Command, GatewayInput,

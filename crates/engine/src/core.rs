@@ -18,6 +18,7 @@ use oddsmith_strategy::Decision;
 use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
 use crate::instance::{Instance, Wanted};
+use crate::lists::SmallMap;
 use crate::market::Market;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
@@ -74,11 +75,11 @@ pub struct Engine {
     pub(crate) wallet: Doubt,
     /// Collateral that the venue counted when the run began; nothing is spent before it is known.
     pub(crate) opening: Option<Usdc>,
-    pub(crate) awaited: BTreeMap<ActionSeq, Purpose>,
+    pub(crate) awaited: SmallMap<ActionSeq, Purpose>,
     pub(crate) timers: Timers,
     pub(crate) intents: u64,
     /// Where something may have to be placed or cancelled.
-    pub(crate) plans: BTreeSet<(InstanceId, MarketId)>,
+    pub(crate) plans: SmallMap<(InstanceId, MarketId), ()>,
     /// Matches of unknown orders that were told already.
     pub(crate) strangers: BTreeSet<TradeId>,
     /// When the run began, in seconds since the Unix epoch.
@@ -128,6 +129,8 @@ pub(crate) struct Scratch {
     /// Own orders of all markets of an instance, and where each market's end.
     pub(crate) own: Vec<oddsmith_strategy::OwnOrder>,
     pub(crate) own_ends: Vec<usize>,
+    /// Plans that are due in this tick.
+    pub(crate) due: Vec<(oddsmith_domain::InstanceId, MarketId)>,
 }
 
 /// What the engine counts for its readers.
@@ -169,10 +172,10 @@ impl Engine {
             builder: None,
             wallet: Doubt::none(),
             opening: None,
-            awaited: BTreeMap::new(),
+            awaited: SmallMap::new(),
             timers: Timers::default(),
             intents: 0,
-            plans: BTreeSet::new(),
+            plans: SmallMap::new(),
             strangers: BTreeSet::new(),
             started_s: 0,
             turn: 0,
@@ -400,7 +403,7 @@ impl Engine {
         for instance in &mut self.instances {
             if let Some(wanted) = instance.wants.get_mut(&id) {
                 wanted.held = false;
-                self.plans.insert((instance.id, id));
+                self.plans.insert((instance.id, id), ());
                 instance.dirty = true;
                 instance.urgent |= urgent;
             }

@@ -111,17 +111,20 @@ impl Engine {
             if !wanted.differs(rest, tolerance) {
                 if wanted.told.is_some() {
                     // A limit was in the way: what it counts may have changed meanwhile.
-                    self.plans.insert((instance.id, rest.market));
+                    self.plans.insert((instance.id, rest.market), ());
                 }
                 continue;
             }
             wanted.held = false;
             self.intents += 1;
             wanted.intent = oddsmith_domain::IntentId(self.intents);
-            wanted.rest = Some(rest.clone());
+            match &mut wanted.rest {
+                Some(old) => old.clone_from(rest),
+                none => *none = Some(rest.clone()),
+            }
             wanted.told = None;
             let (instance, market) = (instance.id, rest.market);
-            self.plans.insert((instance, market));
+            self.plans.insert((instance, market), ());
             self.emit.event(
                 out,
                 Event::Decision {
@@ -147,7 +150,7 @@ impl Engine {
             wanted.intent = oddsmith_domain::IntentId(self.intents);
             wanted.rest =
                 Some(Rest { market: *market, mode: Mode::Stop, quotes: Vec::new(), reasons: Default::default() });
-            self.plans.insert((id, *market));
+            self.plans.insert((id, *market), ());
             self.emit.event(
                 out,
                 Event::Decision {

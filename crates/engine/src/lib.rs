@@ -38,6 +38,7 @@ mod evaluate;
 mod gateway;
 mod instance;
 mod lanes;
+mod lists;
 mod market;
 mod place;
 mod tick;

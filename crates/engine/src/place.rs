@@ -21,7 +21,7 @@ impl Engine {
 
     /// Something changed for an instance in a market: what is to be placed or cancelled there is planned anew.
     pub(crate) fn replan(&mut self, instance: InstanceId, market: MarketId) {
-        self.plans.insert((instance, market));
+        self.plans.insert((instance, market), ());
         if let Some(wanted) = self.instances.get_mut(usize::from(instance.0)).and_then(|i| i.wants.get_mut(&market)) {
             wanted.held = false;
         }
@@ -33,8 +33,10 @@ impl Engine {
             return;
         }
         let mut budget = MAX_PLACEMENTS;
-        let due: Vec<_> = self.plans.iter().copied().filter(|&(i, m)| self.plan_at(i, m) <= now.mono_ns).collect();
-        for (instance, market) in due {
+        let mut due = std::mem::take(&mut self.scratch.due);
+        due.clear();
+        due.extend(self.plans.keys().copied().filter(|&(i, m)| self.plan_at(i, m) <= now.mono_ns));
+        for &(instance, market) in &due {
             if budget == 0 {
                 break;
             }
@@ -44,6 +46,7 @@ impl Engine {
                 self.plan_one(instance, market, &mut budget, now, out);
             }
         }
+        self.scratch.due = due;
     }
 
     fn plan_one(&mut self, id: InstanceId, market: MarketId, budget: &mut usize, now: Time, out: &mut Vec<Output>) {
@@ -70,7 +73,7 @@ impl Engine {
             let intent = wanted.intent;
             wanted.held = waits_for_pause;
             if waits_for_pause {
-                self.plans.insert((id, market));
+                self.plans.insert((id, market), ());
             }
             for order in &made.cancels {
                 self.cancel(order, now, out);
@@ -81,7 +84,7 @@ impl Engine {
             if !paused {
                 for leg in &made.places {
                     if *budget == 0 {
-                        self.plans.insert((id, market));
+                        self.plans.insert((id, market), ());
                         break;
                     }
                     if self.place(leg, Ownership { instance: id, intent }, market, now, out) {

@@ -46,7 +46,7 @@ impl Engine {
             for instance in &self.instances {
                 next = instance.next_evaluation(timing).map_or(next, |at| next.min(at));
             }
-            for (instance, market) in &self.plans {
+            for (instance, market) in self.plans.keys() {
                 next = next.min(self.plan_at(*instance, *market));
             }
         }

@@ -1,10 +1,12 @@
 //! The orders that are ours, and where each stands.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
+use indexmap::IndexMap;
 use oddsmith_domain::{
-    ActionSeq, Address, AssetId, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId, OrderState,
-    OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
+    ActionSeq, Address, AssetId, DigestHasher, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId,
+    OrderState, OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
 };
 use oddsmith_polymarket::amounts::{self, AmountError};
 use oddsmith_polymarket::order::{OrderHasher, UnknownChain, salt};
@@ -155,7 +157,8 @@ pub struct Change {
 /// All orders of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
-    all: BTreeMap<OrderId, Order>,
+    /// Hashed rather than sorted: nothing is allocated for one more order, and the sequence is that of making.
+    all: IndexMap<OrderId, Order, BuildHasherDefault<DigestHasher>>,
     /// The orders that may be alive, by market: few, and walked often.
     open: BTreeMap<MarketId, Vec<OrderId>>,
     finished: VecDeque<OrderId>,
@@ -240,7 +243,7 @@ impl Orders {
         if self.finished.len() > REMEMBERED
             && let Some(oldest) = self.finished.pop_front()
         {
-            self.all.remove(&oldest);
+            self.all.swap_remove(&oldest);
         }
     }
 

@@ -10,7 +10,7 @@ pub struct Decision {
 }
 
 /// The complete set of quotes that an instance wants to have resting in one market.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Rest {
     /// The market.
     pub market: MarketId,
@@ -20,6 +20,20 @@ pub struct Rest {
     pub quotes: Vec<DesiredQuote>,
     /// Why.
     pub reasons: Reasons,
+}
+
+impl Clone for Rest {
+    fn clone(&self) -> Rest {
+        let Rest { market, mode, quotes, reasons } = self;
+        Rest { market: *market, mode: *mode, quotes: quotes.clone(), reasons: reasons.clone() }
+    }
+
+    /// Keeps the memory of the quotes.
+    fn clone_from(&mut self, source: &Rest) {
+        (self.market, self.mode) = (source.market, source.mode);
+        self.quotes.clone_from(&source.quotes);
+        self.reasons.clone_from(&source.reasons);
+    }
 }
 
 impl Rest {

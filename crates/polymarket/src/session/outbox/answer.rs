@@ -195,7 +195,7 @@ impl Outbox {
             match self.remembered.get(&order) {
                 Some(Remembered { outcome: None, .. }) => self.remembered_since.push_back((now.mono_ns, order)),
                 _ => {
-                    self.remembered.remove(&order);
+                    self.remembered.swap_remove(&order);
                 }
             }
         }

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
+use arrayvec::ArrayVec;
 use oddsmith_domain::{ActionSeq, AssetId, MarketId, OrderId, Time};
 
 use super::super::wire::ns;
 use super::request::cancel_body;
 use super::{
-    Channel, Endpoint, Flight, FreeConnections, InFlight, Outbox, QueuedScope, QueuedService, Request, RequestBody,
-    RequestId,
+    Channel, Endpoint, Flight, FreeConnections, InFlight, MAX_BATCH, Outbox, QueuedScope, QueuedService, Request,
+    RequestBody, RequestId,
 };
 
 impl Outbox {
@@ -107,10 +108,10 @@ impl Outbox {
             return None;
         }
         let tokens = usize::try_from(self.order_budget.available(now)).unwrap_or(0);
-        let room = tokens.min(self.settings.place_batch.clamp(1, 15));
+        let room = tokens.min(self.settings.place_batch.clamp(1, MAX_BATCH));
         let mut actions = Vec::new();
         let mut parts = Vec::new();
-        let mut orders = Vec::new();
+        let mut orders = ArrayVec::<_, MAX_BATCH>::new();
         while orders.len() < room
             && let Some(place) = self.places.pop_front_if(|place| {
                 !self.scopes.iter().any(|scope| covers(scope.market, place.order.asset))
@@ -125,7 +126,7 @@ impl Outbox {
         let (endpoint, body) = match orders.len() {
             0 => return None,
             1 => (Endpoint::Place, RequestBody::Order(orders.pop()?)),
-            _ => (Endpoint::PlaceBatch, RequestBody::Orders(orders)),
+            _ => (Endpoint::PlaceBatch, RequestBody::Orders(orders.into_iter().collect())),
         };
         let path = endpoint.path().into();
         Some(self.send(endpoint, path, Channel::Orders, body, actions, Flight::Places(parts), now))

@@ -13,10 +13,12 @@ mod dispatch;
 mod request;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
+use indexmap::IndexMap;
 use oddsmith_domain::{
-    Action, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, FetchWhat, GatewayInput, GatewayOutcome, MarketId,
-    Millis, OrderId, PlaceOrder, PlaceOutcome, Time, UnknownCause,
+    Action, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, DigestHasher, FetchWhat, GatewayInput,
+    GatewayOutcome, MarketId, Millis, OrderId, PlaceOrder, PlaceOutcome, Time, UnknownCause,
 };
 
 use super::wire::ns;
@@ -60,6 +62,9 @@ enum QueuedService {
     Query(OrderId),
 }
 
+/// The most orders of one request (protocol section 6.4).
+const MAX_BATCH: usize = 15;
+
 /// What a request in flight decides.
 #[derive(Debug)]
 enum Flight {
@@ -94,7 +99,7 @@ pub struct Outbox {
     places: VecDeque<QueuedPlace>,
     in_flight: BTreeMap<RequestId, InFlight>,
     fetches: BTreeMap<ActionSeq, (u64, FetchWhat)>,
-    remembered: BTreeMap<OrderId, Remembered>,
+    remembered: IndexMap<OrderId, Remembered, BuildHasherDefault<DigestHasher>>,
     remembered_since: VecDeque<(u64, OrderId)>,
     order_budget: TokenBucket,
     cancel_budget: TokenBucket,
@@ -146,7 +151,7 @@ impl Outbox {
             places: VecDeque::new(),
             in_flight: BTreeMap::new(),
             fetches: BTreeMap::new(),
-            remembered: BTreeMap::new(),
+            remembered: IndexMap::default(),
             remembered_since: VecDeque::new(),
             order_budget,
             cancel_budget,
