@@ -34,20 +34,7 @@ pub enum Command {
     ///
     /// Speaks the venue's REST and WebSocket protocol. Prints one line of JSON with addresses, accounts and markets when it is ready, and
     /// ends at Ctrl-C.
-    Exchange {
-        /// Where to listen; port 0 takes a free one.
-        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-        /// A scenario file: markets, traders, and what goes wrong when.
-        #[arg(long, value_name = "FILE")]
-        scenario: Option<PathBuf>,
-        /// Fixes ids, prices and traders; the scenario's own, or 1, if not given.
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// Listen also on an address that other machines can reach. Whoever reaches it can trade and switch faults on.
-        #[arg(long)]
-        allow_remote: bool,
-    },
+    Exchange(ExchangeArguments),
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -90,6 +77,26 @@ pub enum Command {
         #[command(subcommand)]
         action: JournalAction,
     },
+}
+
+/// How to serve the exchange.
+#[derive(Debug, clap::Args)]
+pub struct ExchangeArguments {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// A scenario file: markets, traders, and what goes wrong when.
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Fixes ids, prices and traders; the scenario's own, or 1, if not given.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Append requests and frames that cannot be understood to this file, one JSON object each.
+    #[arg(long, value_name = "FILE")]
+    pub dead_letter: Option<PathBuf>,
+    /// Listen also on an address that other machines can reach. Whoever reaches it can trade and switch faults on.
+    #[arg(long)]
+    pub allow_remote: bool,
 }
 
 /// How to trade.

@@ -45,9 +45,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::run::run(&data, action)
         }
-        Command::Exchange { listen, scenario, seed, allow_remote } => {
-            command::exchange::run(*listen, scenario.as_deref(), *seed, *allow_remote)
-        }
+        Command::Exchange(arguments) => command::exchange::run(arguments),
         Command::Config { action } => command::config::run(action),
         Command::Replay { run, config, set, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());

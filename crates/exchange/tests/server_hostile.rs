@@ -323,3 +323,28 @@ fn silence_after_a_heartbeat_cancels() {
     // Expiry has disarmed the switch: a first call arms it again, the old id would be refused by a strict venue.
     assert_ne!(beat(json!("")).json()["heartbeat_id"], second);
 }
+
+#[test]
+fn what_is_not_understood_is_counted_and_kept() {
+    let file = std::env::temp_dir().join(format!("dead-letter-{}.jsonl", std::process::id()));
+    let _absent = std::fs::remove_file(&file);
+    let config = oddsmith_exchange::server::ServerConfig {
+        scenario: oddsmith_exchange::scenario::Scenario::parse("activity: 0\n").expect("a scenario"),
+        dead_letter: Some(file.clone()),
+        ..oddsmith_exchange::server::ServerConfig::default()
+    };
+    let running = oddsmith_exchange::server::Server::start(config).expect("a free port");
+    let trader = Trader::new(running.addr(), 3);
+    for body in ["[{\"token_id\":", "[{\"token_id\":NaN}]", "{\"orders\":-1", "\u{fffd}"] {
+        assert_eq!(request(running.addr(), "POST", "/books", &[], body).status, 400, "{body}");
+    }
+    assert_eq!(trader.call("POST", "/order", "{\"order\":{\"salt\":\"many\"}}").status, 400);
+    let kept = std::fs::read_to_string(&file).expect("a file");
+    let lines: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 5, "{kept}");
+    assert_eq!((&lines[0]["channel"], &lines[1]["body"]), (&json!("rest"), &json!("[{\"token_id\":NaN}]")));
+    assert!(lines[4]["channel"] == "order" && lines[4]["why"].as_str().is_some_and(|why| !why.is_empty()), "{kept}");
+    assert_eq!(get(running.addr(), "/control").json()["undecodable"], 5);
+    running.stop();
+    std::fs::remove_file(&file).expect("the file is ours");
+}

@@ -1,19 +1,26 @@
 //! `oddsmith exchange`: the local exchange by itself, for other programs.
 
 use std::io::{Write, stdout};
-use std::net::SocketAddr;
 use std::path::Path;
 
 use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Server, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::ExchangeArguments;
 use crate::failure::Failure;
 
 /// Carries the command out: prints one line of JSON when the exchange is ready, and serves until a signal comes.
-pub fn run(listen: SocketAddr, scenario: Option<&Path>, seed: Option<u64>, allow_remote: bool) -> Result<(), Failure> {
-    let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
-    let config = ServerConfig { listen, scenario, seed, allow_remote, ..ServerConfig::default() };
+pub fn run(arguments: &ExchangeArguments) -> Result<(), Failure> {
+    let scenario = arguments.scenario.as_deref().map_or_else(|| Ok(Scenario::default()), read_scenario)?;
+    let config = ServerConfig {
+        listen: arguments.listen,
+        scenario,
+        seed: arguments.seed,
+        allow_remote: arguments.allow_remote,
+        dead_letter: arguments.dead_letter.clone(),
+        ..ServerConfig::default()
+    };
     let failed = |error: &dyn std::fmt::Display| Failure::Running(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     runtime.block_on(async {

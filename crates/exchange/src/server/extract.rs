@@ -11,6 +11,7 @@ use oddsmith_domain::TokenId;
 use serde::de::DeserializeOwned;
 
 use super::app::App;
+use super::dead_letter;
 use super::reply::Fault;
 
 /// The largest body: three thousand ids to cancel fit.
@@ -117,7 +118,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
 /// # Errors
 /// 400 with `text` for anything that is not what is wanted.
 pub(super) fn decode<T: DeserializeOwned>(body: &[u8], text: &str) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|_| Fault::bad(text))
+    serde_json::from_slice(body).map_err(|why| {
+        dead_letter::keep("rest", body, &why);
+        Fault::bad(text)
+    })
 }
 
 #[cfg(test)]

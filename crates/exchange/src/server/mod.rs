@@ -17,6 +17,7 @@
 mod app;
 mod auth;
 mod cursor;
+mod dead_letter;
 mod extract;
 mod faults;
 mod history;
@@ -30,6 +31,7 @@ mod signature;
 mod socket;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -56,6 +58,8 @@ pub struct ServerConfig {
     /// Whether an address that others can reach is accepted. The exchange has no secrets, but faults can be switched on by
     /// anybody who can reach it.
     pub allow_remote: bool,
+    /// Where bodies and frames that cannot be understood are appended, one JSON object a line. They are counted in any case.
+    pub dead_letter: Option<PathBuf>,
 }
 
 impl Default for ServerConfig {
@@ -66,6 +70,7 @@ impl Default for ServerConfig {
             seed: None,
             settings: Settings::default(),
             allow_remote: false,
+            dead_letter: None,
         }
     }
 }
@@ -84,6 +89,9 @@ pub enum StartError {
     /// The system gives no thread or no runtime.
     #[error("the exchange's thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
+    /// The file for what is not understood cannot be opened.
+    #[error("cannot open the dead-letter file: {0}")]
+    DeadLetter(std::io::Error),
     /// The thread ended before it was ready.
     #[error("the exchange's thread ended before it was ready")]
     Died,
@@ -171,6 +179,10 @@ fn run(config: ServerConfig, faults: Arc<Faults>, ready: &mpsc::SyncSender<Ready
             return;
         }
     };
+    if let Err(error) = dead_letter::open(config.dead_letter.as_deref()) {
+        let _gone = ready.send(Err(StartError::DeadLetter(error)));
+        return;
+    }
     runtime.block_on(async move {
         let listen = config.listen;
         let bound = listener::bind(listen, config.allow_remote).await;

@@ -17,6 +17,7 @@ use serde_json::{Value, json as value};
 use crate::core::{AccountId, ActionError, Allowance, MarketSpec, Tier};
 use crate::scenario;
 use crate::server::app::{App, Desk};
+use crate::server::dead_letter;
 use crate::server::extract::Raw;
 use crate::server::reply::{Fault, Reply, json};
 
@@ -60,6 +61,7 @@ async fn overview(State(app): State<Arc<App>>) -> Response {
         "market_connections": sockets.0,
         "user_connections": sockets.1,
         "faults": app.faults.state(),
+        "undecodable": dead_letter::counted(),
         "commands": commands,
     }))
 }

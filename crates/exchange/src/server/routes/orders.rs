@@ -11,12 +11,14 @@ use axum::routing::{delete, post};
 use oddsmith_domain::{AssetId, ConditionId, MarketId, OrderId, TokenId, Usdc};
 use oddsmith_polymarket::order::OrderSignature;
 use oddsmith_polymarket::wire::{CancelMarket, CancelReply, ErrorBody, Number, PostOrder, PostOrderReply, Text};
+use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::core::{self, PlaceRequest, Placed, PlacedStatus, RateReply, RateUse, Refusal};
 use crate::server::app::{App, DelayResult, Desk};
 use crate::server::auth::Signed;
+use crate::server::dead_letter;
 use crate::server::extract::decode;
 use crate::server::reply::{Fault, Reply, json, set_header};
 use crate::server::signature;
@@ -161,7 +163,10 @@ fn read_order(body: Value) -> Result<PostOrder, Refused> {
     if reason != BAD_PAYLOAD {
         return Err(Refused::Early(reason));
     }
-    serde_json::from_value(body).map_err(|_| Refused::Early(reason))
+    PostOrder::deserialize(&body).map_err(|why| {
+        dead_letter::keep("order", body.to_string().as_bytes(), &why);
+        Refused::Early(reason)
+    })
 }
 
 async fn place_one(State(app): State<Arc<App>>, signed: Signed) -> Reply {

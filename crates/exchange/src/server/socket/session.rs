@@ -17,6 +17,7 @@ use super::hub::{Inlet, SessionId};
 use crate::core::UserId;
 use crate::scenario::Channel;
 use crate::server::app::App;
+use crate::server::dead_letter;
 use crate::server::reply::{Fault, Reply};
 
 /// The largest request frame: a subscription to a few thousand tokens fits.
@@ -169,7 +170,10 @@ fn understand(text: &[u8]) -> Asked {
     }
     match serde_json::from_slice(text) {
         Ok(request) => Asked::Request(Box::new(request)),
-        Err(_) => Asked::Nonsense,
+        Err(why) => {
+            dead_letter::keep("socket", text, &why);
+            Asked::Nonsense
+        }
     }
 }
 
