@@ -216,8 +216,6 @@ pub enum UnknownCause {
     RateBudget,
     /// The queue is full.
     QueueFull,
-    /// This run does not send (dry run).
-    DryRun,
 }
 
 /// Why the venue refused an order (protocol section 7.2).

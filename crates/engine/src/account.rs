@@ -30,7 +30,7 @@ impl Engine {
                 UserEvent::Trade(trade) => self.on_trade(trade, now, out),
                 UserEvent::Order(order) => {
                     if self.orders.get(&order.id).is_none() {
-                        self.on_foreign_order(&order.id, now, out);
+                        self.on_foreign_order(&order.id, out);
                     } else {
                         let matched = order.size_matched.unwrap_or(Shares::ZERO);
                         self.on_order_standing(&order.id, order.status, matched, now, out);
@@ -42,7 +42,7 @@ impl Engine {
     }
 
     /// An order under our key that this run has not made. It is named; what to do about it is a person's decision.
-    fn on_foreign_order(&mut self, id: &OrderId, _now: Time, out: &mut Vec<Output>) {
+    fn on_foreign_order(&mut self, id: &OrderId, out: &mut Vec<Output>) {
         let what = format!("order {id} under this key was not made by this run");
         self.emit.event(out, Event::Difference { what });
     }
@@ -211,7 +211,7 @@ impl Engine {
         for id in open {
             self.change(&id, OrderState::Canceled, now, out);
         }
-        self.settle_differences(now, out);
+        self.settle_differences(out);
         for cause in [DoubtCause::Start, DoubtCause::UnknownOrder, DoubtCause::Mismatch] {
             self.wallet.resolve(cause);
         }
@@ -220,7 +220,7 @@ impl Engine {
     }
 
     /// Matches that the venue claimed for an order but that are in none of its trades: told once, and the venue's trades rule.
-    fn settle_differences(&mut self, _now: Time, out: &mut Vec<Output>) {
+    fn settle_differences(&mut self, out: &mut Vec<Output>) {
         for (id, claimed, booked) in self.orders.missing_fills() {
             let what = format!("order {id}: the venue claimed {claimed} matched, its trades show {booked}");
             self.emit.event(out, Event::Difference { what });
@@ -240,7 +240,7 @@ impl Engine {
                 let foreign: Vec<_> =
                     snapshot.orders.iter().map(|o| o.id).filter(|id| self.orders.get(id).is_none()).collect();
                 for id in &foreign {
-                    self.on_foreign_order(id, now, out);
+                    self.on_foreign_order(id, out);
                 }
                 if !foreign.is_empty() {
                     self.doubt_wallet(DoubtCause::Mismatch, now, out);

@@ -29,6 +29,8 @@
 //!   it ticks again.
 //!
 //! [`Lanes`] keeps that order between inputs for a driver that has many of them waiting.
+//!
+//! [`Input`]: oddsmith_domain::Input
 
 mod account;
 mod config;
@@ -48,6 +50,3 @@ pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};
 pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
 pub use view::{EngineView, InstanceView, MarketLine, QuoteView, Totals};
-
-#[allow(unused_imports, reason = "named in the documentation")]
-use oddsmith_domain::Input;

@@ -10,6 +10,7 @@
 //! what happened with [`core::Core::drain_events`].
 
 pub mod core;
+pub mod frames;
 pub mod scenario;
 pub mod server;
 pub mod world;

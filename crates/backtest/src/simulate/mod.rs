@@ -7,7 +7,6 @@
 //!
 //! The session machines and the journal's disk are not part of this simulation.
 
-mod frames;
 mod wire;
 
 use oddsmith_domain::{
@@ -16,6 +15,7 @@ use oddsmith_domain::{
 };
 use oddsmith_engine::{Engine, EngineConfig};
 use oddsmith_exchange::core::{Config, Core, CoreEvent, KNOWN_ADDRESSES, PublicEvent};
+use oddsmith_exchange::frames;
 use oddsmith_exchange::world::{World, standard_rooms};
 use thiserror::Error;
 
@@ -211,15 +211,21 @@ impl Simulation {
                 CoreEvent::Public(PublicEvent::NewMarket { market, .. }) => self.list(market.index())?,
                 CoreEvent::Public(event) => {
                     let followed = self.listed.get(event.market().index()).copied().flatten().is_some();
-                    if let (true, Some(frame)) = (followed, frames::public(&self.core, &event)) {
-                        self.wire.frame(frame.into_bytes(), self.now);
+                    // Plain subscribers are not told of the top alone.
+                    let told = followed && !matches!(event, PublicEvent::BestBidAsk { .. });
+                    if let (true, Some(market)) = (told, self.core.market(event.market())) {
+                        self.wire.frame(frames::public(&event, market).into_bytes(), self.now);
                     }
                 }
                 CoreEvent::Order(event) if event.order.key == self.wire.key() => {
-                    self.wire.user(frames::order(&self.core, &event).into_bytes(), self.now);
+                    if let Some(market) = self.core.market(event.order.market) {
+                        self.wire.user(frames::order(&event, market, &self.core).into_bytes(), self.now);
+                    }
                 }
                 CoreEvent::Trade(event) if event.receiver == self.wire.key() => {
-                    self.wire.user(frames::trade(&self.core, &event).into_bytes(), self.now);
+                    if let Some(market) = self.core.market(event.trade.market) {
+                        self.wire.user(frames::trade(&event, market, &self.core).into_bytes(), self.now);
+                    }
                 }
                 CoreEvent::Order(_) | CoreEvent::Trade(_) | CoreEvent::DelayOver { .. } => {}
             }

@@ -11,8 +11,9 @@ use super::faults::{Faults, FrameFaults};
 use super::history::History;
 use super::notices::Notices;
 use super::settings::Settings;
-use super::socket::{Hub, Names, order_frame, public_frame, trade_frame};
-use crate::core::{AccountId, Core, CoreEvent, KeyId, Nanos, Placed, Refusal};
+use super::socket::Hub;
+use crate::core::{CoreEvent, Nanos, Placed, Refusal};
+use crate::frames;
 use crate::scenario::{Session, Transport};
 
 /// The result of a delayed order.
@@ -60,7 +61,7 @@ impl Desk {
                     if self.hub.wants(&event)
                         && let Some(market) = self.session.core.market(event.market())
                     {
-                        let frame = public_frame(&event, market);
+                        let frame = frames::public(&event, market);
                         self.hub.publish(&event, frame, faults);
                     }
                 }
@@ -68,7 +69,7 @@ impl Desk {
                     self.notices.note_order(&self.session.core, &event);
                     let Some(market) = self.session.core.market(event.order.market) else { continue };
                     if self.hub.hears(event.order.user, &market.condition) {
-                        let frame = order_frame(&event, market, &self.session.core);
+                        let frame = frames::order(&event, market, &self.session.core);
                         self.hub.tell(event.order.user, &market.condition, frame, faults);
                     }
                 }
@@ -77,7 +78,7 @@ impl Desk {
                     let Some(market) = self.session.core.market(event.trade.market) else { continue };
                     let Some(user) = self.session.core.key(event.receiver).map(|key| key.user) else { continue };
                     if self.hub.hears(user, &market.condition) {
-                        let frame = trade_frame(&event, market, &self.session.core);
+                        let frame = frames::trade(&event, market, &self.session.core);
                         self.hub.tell(user, &market.condition, frame, faults);
                     }
                 }
@@ -113,16 +114,6 @@ impl Desk {
 
     fn next_deadline(&self) -> Option<Nanos> {
         self.session.next_event()
-    }
-}
-
-impl Names for Core {
-    fn key(&self, key: KeyId) -> String {
-        Core::key(self, key).map(|key| key.id.clone()).unwrap_or_default()
-    }
-
-    fn account(&self, account: AccountId) -> String {
-        Core::account(self, account).map(|account| account.address.to_string()).unwrap_or_default()
     }
 }
 

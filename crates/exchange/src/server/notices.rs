@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::socket::transaction_text;
 use crate::core::{CancelReason, Core, Leg, OrderEvent, OrderStatus, TradeEvent, TradeState, UserId};
+use crate::frames::transaction_text;
 
 /// Notifications that are kept per user.
 const MOST: usize = 100;

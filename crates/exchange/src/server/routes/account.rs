@@ -17,13 +17,13 @@ use serde::Serialize;
 use serde_json::{Value, json as value};
 
 use crate::core::{Core, Leg, Order, OrderStatus, Trade, UserId};
+use crate::frames::{Names, transaction_text};
 use crate::server::app::{App, Desk};
 use crate::server::auth::{Reader, Signed};
 use crate::server::cursor;
 use crate::server::extract::{Params, Segment, decode};
 use crate::server::reply::{Fault, Reply, json};
 use crate::server::signature::CHAIN;
-use crate::server::socket::{Names, transaction_text};
 
 /// What an allowance without limit looks like.
 const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";

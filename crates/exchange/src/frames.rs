@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use oddsmith_domain::{Outcome, Price};
 
-use crate::core::{LevelDelta, Market, OrderEvent, PublicEvent, TradeEvent, TradeState};
+use crate::core::{AccountId, Core, KeyId, LevelDelta, Market, OrderEvent, PublicEvent, TradeEvent, TradeState};
 
 /// The frame of a public event.
-pub(super) fn public(event: &PublicEvent, market: &Market) -> String {
+#[must_use]
+pub fn public(event: &PublicEvent, market: &Market) -> String {
     let mut out = String::with_capacity(512);
     match event {
         PublicEvent::Book { book, .. } => book.write_json(Some("book"), &mut out),
@@ -143,15 +144,26 @@ fn resolved(market: &Market, winner: Option<Outcome>, timestamp_ms: u64) -> Stri
 }
 
 /// Who is behind a key or an account: what frames and bodies call `owner` and `maker_address`.
-pub(in crate::server) trait Names {
+pub trait Names {
     /// The UUID of a key.
-    fn key(&self, key: crate::core::KeyId) -> String;
+    fn key(&self, key: KeyId) -> String;
     /// The address of an account.
-    fn account(&self, account: crate::core::AccountId) -> String;
+    fn account(&self, account: AccountId) -> String;
+}
+
+impl Names for Core {
+    fn key(&self, key: KeyId) -> String {
+        Core::key(self, key).map(|key| key.id.clone()).unwrap_or_default()
+    }
+
+    fn account(&self, account: AccountId) -> String {
+        Core::account(self, account).map(|account| account.address.to_string()).unwrap_or_default()
+    }
 }
 
 /// The frame of an order event.
-pub(super) fn order(event: &OrderEvent, market: &Market, names: &impl Names) -> String {
+#[must_use]
+pub fn order(event: &OrderEvent, market: &Market, names: &impl Names) -> String {
     let order = &event.order;
     let owner = names.key(order.key);
     let status = match order.status {
@@ -185,7 +197,8 @@ pub(super) fn order(event: &OrderEvent, market: &Market, names: &impl Names) -> 
 }
 
 /// The frame of a trade event.
-pub(super) fn trade(event: &TradeEvent, market: &Market, names: &impl Names) -> String {
+#[must_use]
+pub fn trade(event: &TradeEvent, market: &Market, names: &impl Names) -> String {
     let trade = &event.trade;
     let (taker, receiver) = (&trade.taker, names.key(event.receiver));
     let makers: Vec<_> = trade
@@ -234,7 +247,7 @@ pub(super) fn trade(event: &TradeEvent, market: &Market, names: &impl Names) -> 
 }
 
 /// A trade's transaction as it is written; empty until it is in a block.
-pub(in crate::server) fn transaction_text(state: TradeState, transaction: Option<&[u8; 32]>) -> String {
+pub fn transaction_text(state: TradeState, transaction: Option<&[u8; 32]>) -> String {
     match (state, transaction) {
         (TradeState::Matched | TradeState::Retrying, _) | (_, None) => String::new(),
         (_, Some(bytes)) => format!("0x{}", hex::encode(bytes)),
