@@ -157,6 +157,14 @@ impl Shares {
         Shares(self.0 - self.0 % Shares::LOT.0)
     }
 
+    /// The whole lots of 0.01 shares in a signal value; none for a negative value or one that is not a number. The one way from a float
+    /// to an order's size: down.
+    #[must_use]
+    pub fn floor_from(value: f64) -> Shares {
+        // `as` saturates and takes a NaN for zero.
+        Shares::from_micros(((value * 100.0).floor().max(0.0) as i64).saturating_mul(Shares::LOT.0))
+    }
+
     /// Half of it, rounded towards zero.
     #[must_use]
     pub const fn half(self) -> Shares {

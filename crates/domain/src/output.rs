@@ -263,7 +263,9 @@ pub enum Event {
         intent: IntentId,
         /// How it wants to be.
         mode: Mode,
-        /// What it wants to have resting; complete.
+        /// Orders that work and shall stay as they are.
+        keep: Vec<OrderId>,
+        /// What it wants to have resting besides; complete.
         quotes: Vec<DesiredQuote>,
         /// Why.
         reasons: Reasons,

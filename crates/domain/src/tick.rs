@@ -125,6 +125,31 @@ impl Tick {
         self.at_step((steps - 1e-6).ceil().max(1.0))
     }
 
+    /// The nearest point of the grid to a value in dollars, 0 and 1 included; `None` for a value outside 0 … 1.
+    ///
+    /// The distance is that of the value's exact binary expansion, and a tie goes to the even point: what an interpreter with IEEE
+    /// doubles gives for rounding to two decimals is what this gives on the cent grid, so that ladders of such programs can be reproduced.
+    #[must_use]
+    pub fn nearest(self, value: f64) -> Option<Price> {
+        if !(0.0..=1.0).contains(&value) {
+            return None;
+        }
+        let bits = value.to_bits();
+        let exponent = (bits >> 52) as u32;
+        // Below 2^-60 of a dollar nothing is nearer than zero; there `mantissa << shift` would also leave 128 bits.
+        if exponent < 1023 - 60 {
+            return Some(Price::ZERO);
+        }
+        let mantissa = u128::from((bits & ((1 << 52) - 1)) | (1 << 52));
+        // value = mantissa / 2^shift, so the number of steps is mantissa * 10000 / (tick << shift).
+        let shift = 1023 + 52 - exponent;
+        let (numerator, denominator) = (mantissa * u128::from(Price::ONE.units()), u128::from(self.units()) << shift);
+        let (steps, rest) = (numerator / denominator, numerator % denominator * 2);
+        let up = rest > denominator || (rest == denominator && !steps.is_multiple_of(2));
+        let units = (steps + u128::from(up)) * u128::from(self.units());
+        u16::try_from(units).ok().and_then(Price::from_units)
+    }
+
     /// The nearest order price at or below `price`; `None` below one tick.
     #[must_use]
     pub const fn floor_price(self, price: Price) -> Option<Price> {
@@ -207,7 +232,36 @@ mod tests {
         assert_eq!(Tick::Cent.ceil(0.2901), Price::from_units(3_000));
     }
 
+    #[test]
+    fn ties_are_those_of_binary_floats() {
+        let rows = [
+            (0.575, 5_700),
+            (0.545, 5_500),
+            (0.125, 1_200),
+            (0.375, 3_800),
+            (0.015, 100),
+            (0.025, 300),
+            (0.285, 2_800),
+            (0.0, 0),
+            (1.0, 10_000),
+            (1e-300, 0),
+        ];
+        for (value, units) in rows {
+            assert_eq!(Tick::Cent.nearest(value), Price::from_units(units), "{value}");
+        }
+        assert_eq!(Tick::Cent.nearest(f64::NAN), None);
+        assert_eq!(Tick::Cent.nearest(1.01), None);
+    }
+
     proptest! {
+        #[test]
+        fn the_nearest_is_within_half_a_step(index in 0usize..6, value in 0.0f64..=1.0) {
+            let tick = Tick::ALL[index];
+            let near = tick.nearest(value).expect("in range");
+            prop_assert!((near.to_f64() - value).abs() * 10_000.0 <= f64::from(tick.units()) / 2.0 + 1e-9);
+            prop_assert!(near.units().is_multiple_of(tick.units()));
+        }
+
         #[test]
         fn bids_go_down_and_asks_go_up(index in 0usize..6, value in 0.0f64..1.0) {
             let tick = Tick::ALL[index];

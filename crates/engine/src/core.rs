@@ -126,9 +126,10 @@ pub(crate) struct Scratch {
     pub(crate) decision: Decision,
     pub(crate) plan: Plan,
     pub(crate) working: Vec<oddsmith_execution::WorkingOrder>,
-    /// Own orders of all markets of an instance, and where each market's end.
+    /// Everybody's own orders in the markets of an instance, the instance's, and where each market's end.
     pub(crate) own: Vec<oddsmith_strategy::OwnOrder>,
-    pub(crate) own_ends: Vec<usize>,
+    pub(crate) own_working: Vec<oddsmith_strategy::Working>,
+    pub(crate) own_ends: Vec<(usize, usize)>,
     /// Plans that are due in this tick.
     pub(crate) due: Vec<(oddsmith_domain::InstanceId, MarketId)>,
 }

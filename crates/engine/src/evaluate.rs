@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
-use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View};
+use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View, Working};
 
 use crate::config::{Timing, ns};
 use crate::core::Engine;
@@ -46,14 +46,16 @@ impl Engine {
 
     /// Runs the strategy on a fresh view; `false` if it panicked.
     fn evaluate(&mut self, index: usize, now: Time) -> bool {
+        let spendable = self.free_collateral();
         let Engine { instances, markets, orders, fills, scratch, wallet, shards, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
         else {
             return true;
         };
         (*dirty, *urgent, *evaluated_at) = (false, false, Some(now.mono_ns));
-        let (own, ends) = (&mut scratch.own, &mut scratch.own_ends);
+        let (own, working, ends) = (&mut scratch.own, &mut scratch.own_working, &mut scratch.own_ends);
         own.clear();
+        working.clear();
         ends.clear();
         for market_id in scope.iter() {
             if let Some(market) = markets.get_mut(market_id.index()) {
@@ -63,12 +65,23 @@ impl Engine {
                 let (side, price) = order.open().in_yes_terms();
                 OwnOrder { side, price, size: order.remaining() }
             }));
-            ends.push(own.len());
+            let ours = orders.open_in(*market_id).filter(|order| order.place.instance == *id);
+            working.extend(ours.map(|order| Working {
+                id: order.place.id,
+                outcome: order.place.asset.outcome(),
+                side: order.place.side(),
+                price: order.place.price,
+                size: order.remaining(),
+                settled: order.is_settled(),
+            }));
+            ends.push((own.len(), working.len()));
         }
         let mut views = Vec::with_capacity(scope.len());
-        let mut begin = 0;
-        for (market_id, end) in scope.iter().zip(ends.iter()) {
-            let ours = own.get(std::mem::replace(&mut begin, *end)..*end).unwrap_or_default();
+        let mut begin = (0, 0);
+        for (market_id, &end) in scope.iter().zip(ends.iter()) {
+            let from = std::mem::replace(&mut begin, end);
+            let everybodys = own.get(from.0..end.0).unwrap_or_default();
+            let ours = working.get(from.1..end.1).unwrap_or_default();
             let (Some(market), Some(wanted)) = (markets.get(market_id.index()), wants.get(market_id)) else {
                 continue;
             };
@@ -90,14 +103,15 @@ impl Engine {
                 book_age_ns: market.book_age_ns(now, Engine::proof_of(shards, *market_id)),
                 book: &market.book,
                 position,
-                own: ours,
+                own: everybodys,
+                working: ours,
                 fills: &wanted.fills,
                 caution: wallet.is_cautious() || market.doubt.is_cautious(),
             });
         }
         let decision = &mut scratch.decision;
         decision.clear();
-        let view = View { now, markets: &views };
+        let view = View { now, markets: &views, spendable };
         catch_unwind(AssertUnwindSafe(|| strategy.evaluate(&view, decision))).is_ok()
     }
 
@@ -132,6 +146,7 @@ impl Engine {
                     market,
                     intent: oddsmith_domain::IntentId(self.intents),
                     mode: rest.mode,
+                    keep: rest.keep.iter().map(|w| w.id).collect(),
                     quotes: rest.quotes.clone(),
                     reasons: rest.reasons.clone(),
                 },
@@ -148,8 +163,13 @@ impl Engine {
         for (market, wanted) in &mut instance.wants {
             self.intents += 1;
             wanted.intent = oddsmith_domain::IntentId(self.intents);
-            wanted.rest =
-                Some(Rest { market: *market, mode: Mode::Stop, quotes: Vec::new(), reasons: Default::default() });
+            wanted.rest = Some(Rest {
+                market: *market,
+                mode: Mode::Stop,
+                keep: Vec::new(),
+                quotes: Vec::new(),
+                reasons: Default::default(),
+            });
             self.plans.insert((id, *market), ());
             self.emit.event(
                 out,
@@ -158,6 +178,7 @@ impl Engine {
                     market: *market,
                     intent: wanted.intent,
                     mode: Mode::Stop,
+                    keep: Vec::new(),
                     quotes: Vec::new(),
                     reasons: Default::default(),
                 },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode};
+use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side};
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
 /// One configured instance, its strategy's state, and what it wants where.
@@ -36,14 +36,37 @@ pub(crate) struct Wanted {
     /// The last denial that was told, so that it is not told at every plan.
     pub(crate) told: Option<oddsmith_domain::Denial>,
     /// The last residual that was told.
-    pub(crate) residual: Option<(oddsmith_domain::Side, oddsmith_domain::Shares)>,
+    pub(crate) residual: Option<(Side, Shares)>,
+}
+
+/// A price of a token's side.
+type Level = (Outcome, Side, Price);
+
+/// Where a wish wants something, kept or new; a level can come twice.
+fn levels(rest: &Rest) -> impl Iterator<Item = Level> + '_ {
+    let kept = rest.keep.iter().map(|w| (w.outcome, w.side, w.price));
+    kept.chain(rest.quotes.iter().map(|q| (q.outcome, q.side, q.price)))
+}
+
+/// How much a wish wants at a level, kept and new together.
+fn at(rest: &Rest, level: Level) -> Shares {
+    let kept = rest.keep.iter().filter(|w| (w.outcome, w.side, w.price) == level).map(|w| w.size);
+    kept.chain(rest.quotes.iter().filter(|q| (q.outcome, q.side, q.price) == level).map(|q| q.size)).sum()
 }
 
 impl Wanted {
     /// Whether a new wish differs enough from the present one to be worth an intent: another mode, a price one tick away, or a
     /// size beyond the tolerance.
-    pub(crate) fn differs(&self, new: &Rest, size_tolerance: oddsmith_domain::Shares) -> bool {
+    pub(crate) fn differs(&self, new: &Rest, size_tolerance: Shares) -> bool {
         let Some(old) = &self.rest else { return true };
+        if !(old.keep.is_empty() && new.keep.is_empty()) {
+            // What was wanted newly works meanwhile and is kept: only what stands at each price matters.
+            return old.mode != new.mode
+                || [(old, new), (new, old)].iter().any(|(a, b)| {
+                    levels(a)
+                        .any(|level| (at(a, level) - at(b, level)).abs() > size_tolerance || at(b, level).is_zero())
+                });
+        }
         if old.mode != new.mode || old.quotes.len() != new.quotes.len() {
             return true;
         }
@@ -56,5 +79,36 @@ impl Wanted {
     /// How it wants to be in the market.
     pub(crate) fn mode(&self) -> Mode {
         self.rest.as_ref().map_or(Mode::Stop, |rest| rest.mode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::{DesiredQuote, OrderId, Route};
+    use oddsmith_strategy::{Decision, Working};
+
+    use super::*;
+
+    #[test]
+    fn a_quote_that_works_meanwhile_is_no_news() {
+        let price: Price = "0.48".parse().expect("price");
+        let (outcome, side, size) = (Outcome::Yes, Side::Buy, Shares::from_whole(30));
+        let mut decision = Decision::default();
+        decision.set(MarketId(0), Mode::Normal).quotes.push(DesiredQuote {
+            outcome,
+            side,
+            price,
+            size,
+            route: Route::Exact,
+        });
+        let wanted = Wanted { rest: decision.rests().first().cloned(), ..Wanted::default() };
+        let kept = |size| {
+            let mut later = Decision::default();
+            let id = OrderId([1; 32]);
+            later.set(MarketId(0), Mode::Normal).keep.push(Working { id, outcome, side, price, size, settled: true });
+            later.rests().first().cloned().expect("a wish")
+        };
+        assert!(!wanted.differs(&kept(size), Shares::from_whole(1)));
+        assert!(wanted.differs(&kept(Shares::from_whole(20)), Shares::from_whole(1)), "partly filled");
     }
 }

@@ -53,10 +53,13 @@ impl Engine {
         let mut working = std::mem::take(&mut self.scratch.working);
         let mut made = std::mem::take(&mut self.scratch.plan);
         working.clear();
+        let wanted = self.instances.get(usize::from(id.0)).and_then(|i| i.wants.get(&market));
+        let keep = wanted.and_then(|w| w.rest.as_ref()).map_or(&[][..], |rest| &rest.keep);
         working.extend(self.orders.open_in(market).filter(|o| o.place.instance == id).map(|o| WorkingOrder {
             id: o.place.id,
             open: o.open(),
-            settled: matches!(o.state, OrderState::Working | OrderState::PartiallyFilled),
+            settled: o.is_settled(),
+            keep: keep.iter().any(|w| w.id == o.place.id),
         }));
         let available = Outcome::BOTH.map(|outcome| self.fills.available(id, market.asset(outcome)));
         let card = self.markets.get(market.index()).map(|m| (m.card.min_size, m.card.tick));

@@ -132,6 +132,12 @@ impl Order {
         }
     }
 
+    /// Whether it can be kept or cancelled: the venue has it, and no request about it is on its way.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.state, OrderState::Working | OrderState::PartiallyFilled)
+    }
+
     /// Whether it may still be alive at the venue.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -14,6 +14,8 @@ pub struct WorkingOrder {
     pub open: OpenOrder,
     /// Whether it can be cancelled or kept: its fate is known and no cancel is on its way.
     pub settled: bool,
+    /// Whether it shall stay exactly as it is, besides the quotes.
+    pub keep: bool,
 }
 
 /// One order that should exist.
@@ -114,7 +116,7 @@ pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
         }
     }
     for (index, order) in input.working.iter().enumerate() {
-        if order.settled && !kept.contains(&index) {
+        if order.settled && !order.keep && !kept.contains(&index) {
             plan.cancels.push(order.id);
         }
     }
@@ -134,17 +136,19 @@ pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
     }
 }
 
-/// The working order that may stand for a leg: same token and side, within the tolerances, nearest in price.
+/// The working order that may stand for a leg: same token and side, within the tolerances, nearest in price and then in size.
 fn keepable(input: &PlanInput<'_>, leg: &Leg, kept: &[usize]) -> Option<usize> {
     let policy = &input.policy;
     let tolerance = policy.price_tolerance_ticks.saturating_mul(input.tick.units());
     let distance = |o: &OpenOrder| o.price.units().abs_diff(leg.order.price.units());
+    let misfit = |o: &OpenOrder| (distance(o), (o.size - leg.order.size).abs());
     input
         .working
         .iter()
         .enumerate()
         .filter(|(index, o)| {
             o.settled
+                && !o.keep
                 && !kept.contains(index)
                 && (o.open.outcome, o.open.side) == (leg.order.outcome, leg.order.side)
                 && distance(&o.open) <= tolerance
@@ -152,7 +156,7 @@ fn keepable(input: &PlanInput<'_>, leg: &Leg, kept: &[usize]) -> Option<usize> {
                 && o.open.size <= leg.order.size + policy.shrink_tolerance
                 && leg.order.size - o.open.size < policy.top_up_threshold
         })
-        .min_by_key(|(_, o)| distance(&o.open))
+        .min_by_key(|(_, o)| misfit(&o.open))
         .map(|(index, _)| index)
 }
 
@@ -228,7 +232,7 @@ mod tests {
 
     fn working(id: u8, outcome: Outcome, side: Side, at: &str, whole: i64) -> WorkingOrder {
         let open = OpenOrder { outcome, side, price: price(at), size: Shares::from_whole(whole) };
-        WorkingOrder { id: OrderId([id; 32]), open, settled: true }
+        WorkingOrder { id: OrderId([id; 32]), open, settled: true, keep: false }
     }
 
     fn planned(quotes: &[DesiredQuote], working: &[WorkingOrder], available: [i64; 2]) -> Plan {
@@ -274,6 +278,16 @@ mod tests {
         }
         let moved = planned(&quotes, &[working(1, Outcome::Yes, Side::Buy, "0.47", 20)], [0, 0]);
         assert_eq!((moved.cancels.len(), moved.places.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_shall_stay_stays_besides_the_quotes() {
+        let mut old = working(1, Outcome::Yes, Side::Buy, "0.48", 7);
+        old.keep = true;
+        let both = planned(&[quote(Side::Buy, "0.48", 20)], &[old], [0, 0]);
+        assert_eq!((both.cancels.len(), show(&both)), (0, vec!["BUY Yes 20 @0.48".to_owned()]));
+        let new = working(2, Outcome::Yes, Side::Buy, "0.48", 20);
+        assert!(planned(&[quote(Side::Buy, "0.48", 20)], &[old, new], [0, 0]).is_empty());
     }
 
     #[test]
@@ -323,7 +337,7 @@ mod tests {
                 let outcome = if yes { Outcome::Yes } else { Outcome::No };
                 let whole = if buy { whole } else { whole.min(held[outcome.index()]) };
                 let o = WorkingOrder { open: OpenOrder { price: cents(c), ..working(0, outcome, if buy { Side::Buy } else { Side::Sell }, "0.5", whole).open },
-                    id: OrderId([i as u8 + 1; 32]), settled: true };
+                    id: OrderId([i as u8 + 1; 32]), settled: true, keep: false };
                 let promised: Shares = works.iter().filter(|w| w.open.side == Side::Sell && w.open.outcome == outcome).map(|w| w.open.size).sum();
                 if buy || promised + o.open.size <= Shares::from_whole(held[outcome.index()]) {
                     works.push(o);
@@ -339,7 +353,7 @@ mod tests {
                 }
                 works.retain(|w| !p.cancels.contains(&w.id));
                 for leg in p.places {
-                    works.push(WorkingOrder { id: OrderId([next_id; 32]), open: leg.order, settled: true });
+                    works.push(WorkingOrder { id: OrderId([next_id; 32]), open: leg.order, settled: true, keep: false });
                     next_id += 1;
                 }
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Strategy, skewed_maker};
+use crate::{Strategy, amm, bands, skewed_maker};
 
 /// A strategy and its parameters, as a configuration names them. Unknown parameters are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,10 @@ use crate::{Strategy, skewed_maker};
 pub enum StrategyConfig {
     /// [`skewed_maker`].
     SkewedMaker(skewed_maker::Parameters),
+    /// [`amm`].
+    Amm(amm::Parameters),
+    /// [`bands`].
+    Bands(bands::Parameters),
 }
 
 /// A parameter outside its range.
@@ -25,12 +29,24 @@ pub struct ParameterError {
     pub range: &'static str,
 }
 
+impl ParameterError {
+    /// Checks numbers against their ranges: name, value, lowest, highest, and the range in words. A NaN is in no range.
+    pub(crate) fn check(ranges: &[(&'static str, f64, f64, f64, &'static str)]) -> Result<(), ParameterError> {
+        match ranges.iter().find(|(_, value, low, high, _)| !(low..=high).contains(&value)) {
+            Some(&(name, value, _, _, range)) => Err(ParameterError { name, value: value.to_string(), range }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl StrategyConfig {
     /// The strategy's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             StrategyConfig::SkewedMaker(_) => skewed_maker::NAME,
+            StrategyConfig::Amm(_) => amm::NAME,
+            StrategyConfig::Bands(_) => bands::NAME,
         }
     }
 
@@ -41,6 +57,8 @@ impl StrategyConfig {
     pub fn validate(&self) -> Result<(), ParameterError> {
         match self {
             StrategyConfig::SkewedMaker(parameters) => parameters.validate(),
+            StrategyConfig::Amm(parameters) => parameters.validate(),
+            StrategyConfig::Bands(parameters) => parameters.validate(),
         }
     }
 
@@ -52,6 +70,8 @@ impl StrategyConfig {
         self.validate()?;
         Ok(match self {
             StrategyConfig::SkewedMaker(parameters) => Box::new(skewed_maker::SkewedMaker::new(parameters.clone())),
+            StrategyConfig::Amm(parameters) => Box::new(amm::Amm::new(parameters.clone())),
+            StrategyConfig::Bands(parameters) => Box::new(bands::Bands::new(parameters.clone())),
         })
     }
 }

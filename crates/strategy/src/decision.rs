@@ -2,6 +2,8 @@
 
 use oddsmith_domain::{DesiredQuote, MarketId, Mode, Reason, Reasons};
 
+use crate::Working;
+
 /// What an instance wants, market by market. Latest wins: it replaces whatever the instance wanted there before.
 #[derive(Debug, Default)]
 pub struct Decision {
@@ -16,6 +18,8 @@ pub struct Rest {
     pub market: MarketId,
     /// How it wants to be there. [`Mode::Stop`] means no order at all.
     pub mode: Mode,
+    /// Orders that work and shall stay exactly as they are. They come on top of `quotes`.
+    pub keep: Vec<Working>,
     /// The quotes.
     pub quotes: Vec<DesiredQuote>,
     /// Why.
@@ -24,13 +28,14 @@ pub struct Rest {
 
 impl Clone for Rest {
     fn clone(&self) -> Rest {
-        let Rest { market, mode, quotes, reasons } = self;
-        Rest { market: *market, mode: *mode, quotes: quotes.clone(), reasons: reasons.clone() }
+        let Rest { market, mode, keep, quotes, reasons } = self;
+        Rest { market: *market, mode: *mode, keep: keep.clone(), quotes: quotes.clone(), reasons: reasons.clone() }
     }
 
-    /// Keeps the memory of the quotes.
+    /// Keeps the memory of the lists.
     fn clone_from(&mut self, source: &Rest) {
         (self.market, self.mode) = (source.market, source.mode);
+        self.keep.clone_from(&source.keep);
         self.quotes.clone_from(&source.quotes);
         self.reasons.clone_from(&source.reasons);
     }
@@ -40,6 +45,7 @@ impl Rest {
     /// Wants nothing here, for this reason.
     pub fn stop(&mut self, reason: Reason) {
         self.mode = Mode::Stop;
+        self.keep.clear();
         self.quotes.clear();
         self.because(reason);
     }
@@ -61,12 +67,13 @@ impl Decision {
     /// Begins a complete new set for a market.
     pub fn set(&mut self, market: MarketId, mode: Mode) -> &mut Rest {
         if self.used == self.rests.len() {
-            self.rests.push(Rest { market, mode, quotes: Vec::new(), reasons: Reasons::new() });
+            self.rests.push(Rest { market, mode, keep: Vec::new(), quotes: Vec::new(), reasons: Reasons::new() });
         }
         let rest = &mut self.rests[self.used];
         self.used += 1;
         rest.market = market;
         rest.mode = mode;
+        rest.keep.clear();
         rest.quotes.clear();
         rest.reasons.clear();
         rest

@@ -45,6 +45,8 @@
 //! }
 //! ```
 
+pub mod amm;
+pub mod bands;
 mod config;
 mod decision;
 mod flow;
@@ -54,7 +56,7 @@ mod view;
 pub use config::{ParameterError, StrategyConfig};
 pub use decision::{Decision, Rest};
 pub use flow::{OwnFill, OwnFills};
-pub use view::{MarketView, OwnOrder, Position, View};
+pub use view::{MarketView, OwnOrder, Position, View, Working};
 
 /// A trading idea, as a pure function of what it sees and its own state.
 pub trait Strategy {

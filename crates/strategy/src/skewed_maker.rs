@@ -90,7 +90,7 @@ impl Parameters {
     /// # Errors
     /// The first one outside its range.
     pub fn validate(&self) -> Result<(), ParameterError> {
-        let ranges = [
+        ParameterError::check(&[
             ("target_spread", self.target_spread, 0.001, 0.5, "0.001 … 0.5"),
             ("risk_per_share", self.risk_per_share, 0.0, 0.1, "0 … 0.1"),
             ("inventory_widening", self.inventory_widening, 0.0, 0.1, "0 … 0.1"),
@@ -106,14 +106,7 @@ impl Parameters {
             ("min_mid", self.min_mid, 0.0, 0.5, "0 … 0.5"),
             ("max_mid", self.max_mid, 0.5, 1.0, "0.5 … 1"),
             ("caution_factor", self.caution_factor, 1.0, 10.0, "1 … 10"),
-        ];
-        for (name, value, low, high, range) in ranges {
-            // A NaN is in no range.
-            if !(low..=high).contains(&value) {
-                return Err(ParameterError { name, value: value.to_string(), range });
-            }
-        }
-        Ok(())
+        ])
     }
 }
 

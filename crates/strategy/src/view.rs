@@ -1,7 +1,7 @@
 //! What a strategy sees.
 
 use oddsmith_book::{PairBook, Top};
-use oddsmith_domain::{MarketCard, MarketId, Outcome, Price, Shares, Side, Time};
+use oddsmith_domain::{MarketCard, MarketId, OrderId, Outcome, Price, Reason, Shares, Side, Tick, Time, Usdc};
 
 use crate::OwnFills;
 
@@ -12,6 +12,8 @@ pub struct View<'a> {
     pub now: Time,
     /// The markets, in the order of the scope.
     pub markets: &'a [MarketView<'a>],
+    /// Dollars that no working order has reserved.
+    pub spendable: Usdc,
 }
 
 /// One market as its instance sees it.
@@ -29,6 +31,8 @@ pub struct MarketView<'a> {
     pub position: [Position; 2],
     /// Our own orders that may rest in the book, of all instances, in YES terms.
     pub own: &'a [OwnOrder],
+    /// The instance's own orders that may be alive, oldest first.
+    pub working: &'a [Working],
     /// The instance's recent fills, newest last.
     pub fills: &'a OwnFills,
     /// Whether the engine re-enters after doubt and wants smaller, wider quotes.
@@ -54,6 +58,30 @@ impl MarketView<'_> {
         })
     }
 
+    /// The grid, and the middle of other people's spread as the nearest point of it; or why there is none to quote around.
+    ///
+    /// # Errors
+    /// The reason not to quote: an incomplete card, a book that is too old, one-sided or crossed.
+    pub fn quotable_mid(&self, max_age_ms: u64) -> Result<(Tick, Price), Reason> {
+        let tick = self.card.tick.ok_or(Reason::CardIncomplete)?;
+        if self.book_age_ns.is_none_or(|age| age > max_age_ms.saturating_mul(Time::MILLI)) {
+            return Err(Reason::StaleBook);
+        }
+        let (bid, ask) = self.best_of_others(Side::Buy).zip(self.best_of_others(Side::Sell)).ok_or(Reason::NoBook)?;
+        if bid.price >= ask.price {
+            return Err(Reason::BookNotTrusted);
+        }
+        // One division: the double that is nearest to the exact middle.
+        let middle = f64::from(bid.price.units() + ask.price.units()) / f64::from(2 * Price::ONE.units());
+        tick.nearest(middle).map(|price| (tick, price)).ok_or(Reason::NoPrice)
+    }
+
+    /// Dollars that the instance's own bids here have reserved.
+    #[must_use]
+    pub fn in_own_bids(&self) -> Usdc {
+        self.working.iter().filter(|w| w.side == Side::Buy).map(|w| w.size.cost_ceil(w.price)).sum()
+    }
+
     /// Seconds until the market's stated end; `None` when it has none.
     #[must_use]
     pub fn seconds_left(&self, now: Time) -> Option<u64> {
@@ -70,6 +98,23 @@ pub struct OwnOrder {
     pub price: Price,
     /// What may still fill.
     pub size: Shares,
+}
+
+/// An order of the instance itself, as the venue knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Working {
+    /// Its id.
+    pub id: OrderId,
+    /// The token.
+    pub outcome: Outcome,
+    /// The side.
+    pub side: Side,
+    /// The limit price.
+    pub price: Price,
+    /// What may still fill.
+    pub size: Shares,
+    /// Whether its fate is known and no cancel of it is on its way.
+    pub settled: bool,
 }
 
 /// How many shares of one outcome are held, in the three senses that differ while settlement is on its way.
