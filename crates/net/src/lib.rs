@@ -30,7 +30,7 @@ pub use edge::Edge;
 pub use error::NetError;
 pub use face::{EdgeCounts, EdgeSettings, EdgeStatus, Intake};
 pub use latency::{Latencies, LatencyLine};
-pub use orders::{Flushed, Wallet};
+pub use orders::{Flushed, RequestPen, Wallet};
 pub use side::SideThreads;
 pub use target::{Target, connect};
 pub use venue::{Venue, cause_of};

@@ -79,9 +79,7 @@ pub(crate) struct OrderConnections {
     host: String,
     up: bool,
     last_fault: String,
-    /// Reused from request to request.
-    headers: Vec<u8>,
-    body: Vec<u8>,
+    pen: RequestPen,
     pub(crate) latencies: Latencies,
     pub(crate) faults: u64,
 }
@@ -110,8 +108,7 @@ impl OrderConnections {
             host: host.to_owned(),
             up: false,
             last_fault: "not connected yet".into(),
-            headers: Vec::new(),
-            body: Vec::new(),
+            pen: RequestPen::default(),
             latencies: Latencies::default(),
             faults: 0,
         }
@@ -212,10 +209,6 @@ impl OrderConnections {
     }
 
     fn send(&mut self, request: &Request, outbox: &mut Outbox, wallet: &Wallet, now: Time) {
-        write_body(&mut self.body, request, wallet);
-        let method = request.endpoint.method();
-        self.headers.clear();
-        wallet.credentials.write_headers(now.wall_s(), method, &request.path, &self.body, &mut self.headers);
         let idle = self.slots.iter_mut().find_map(|slot| match &mut slot.state {
             SlotState::Open { connection, waiting: waiting @ None, .. } if slot.channel == request.channel => {
                 Some((connection, waiting))
@@ -227,7 +220,7 @@ impl OrderConnections {
             outbox.on_failure(request.id, SendFailure::NotWritten, now);
             return;
         };
-        write_request(connection.request(), method, &request.path, &self.host, &self.headers, &self.body);
+        self.pen.write(connection.request(), request, wallet, &self.host, now);
         let written = connection.write_now();
         *waiting = Some(Waiting { request: request.id, endpoint: request.endpoint, sent_at: now });
         if let Err((error, partly)) = written {
@@ -314,6 +307,24 @@ impl OrderConnections {
             }
             slot.lose(now);
         }
+    }
+}
+
+/// Signs requests and makes their bytes. Its memory is used again from request to request.
+#[derive(Debug, Default)]
+pub struct RequestPen {
+    headers: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl RequestPen {
+    /// Appends a whole HTTP request: orders signed, the body authenticated for the time `now`.
+    pub fn write(&mut self, out: &mut Vec<u8>, request: &Request, wallet: &Wallet, host: &str, now: Time) {
+        write_body(&mut self.body, request, wallet);
+        let method = request.endpoint.method();
+        self.headers.clear();
+        wallet.credentials.write_headers(now.wall_s(), method, &request.path, &self.body, &mut self.headers);
+        write_request(out, method, &request.path, host, &self.headers, &self.body);
     }
 }
 

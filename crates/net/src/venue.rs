@@ -1,7 +1,7 @@
 //! The venue's REST surface as the side threads and the start of a run use it: keys, cards, books, the whole account.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use oddsmith_domain::{AccountSnapshot, AccountTrade, AssetId, ConditionId, MarketCard, Shares, TokenId, UnknownCause};
 use oddsmith_polymarket::AssetTable;
@@ -13,24 +13,35 @@ use oddsmith_polymarket::wire::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::http::{Answer, HttpClient};
+use crate::http::{Answer, HttpClient, Transport};
 use crate::{NetError, Target};
 
 /// More pages than this are not a listing but a loop.
 const MAX_PAGES: usize = 1_000;
 
 /// A blocking client of the venue.
-#[derive(Debug)]
 pub struct Venue {
-    http: HttpClient,
+    http: Box<dyn Transport>,
     credentials: Option<Arc<Credentials>>,
+}
+
+impl std::fmt::Debug for Venue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Venue").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
 }
 
 impl Venue {
     /// A client that knows no key: public reads only.
     #[must_use]
-    pub const fn new(target: Target, timeout: Duration) -> Venue {
-        Venue { http: HttpClient::new(target, timeout), credentials: None }
+    pub fn new(target: Target, timeout: Duration) -> Venue {
+        Venue::over(Box::new(HttpClient::new(target, timeout)))
+    }
+
+    /// A client whose requests travel in another way.
+    #[must_use]
+    pub fn over(http: Box<dyn Transport>) -> Venue {
+        Venue { http, credentials: None }
     }
 
     /// The same client with an API key.
@@ -54,8 +65,9 @@ impl Venue {
     /// # Errors
     /// [`NetError`] of the second attempt.
     pub fn api_key(&mut self, signer: &Signer, chain_id: u64) -> Result<ApiKeyCreds, NetError> {
+        let now_s = self.http.now_s();
         let headers = |signer: &Signer| {
-            let lines = L1Headers::sign(signer, chain_id, now_s(), 0).pairs;
+            let lines = L1Headers::sign(signer, chain_id, now_s, 0).pairs;
             lines.map(|(name, value)| format!("{name}: {value}\r\n")).concat().into_bytes()
         };
         let created = self.http.request("POST", "/auth/api-key", &headers(signer), b"").and_then(expect_ok);
@@ -196,7 +208,7 @@ impl Venue {
     fn authentication(&self, method: &str, path: &str) -> Vec<u8> {
         let mut headers = Vec::new();
         if let Some(credentials) = &self.credentials {
-            credentials.write_headers(now_s(), method, path, b"", &mut headers);
+            credentials.write_headers(self.http.now_s(), method, path, b"", &mut headers);
         }
         headers
     }
@@ -235,8 +247,4 @@ fn expect_ok(answer: Answer) -> Result<Vec<u8>, NetError> {
 /// A cursor is base64: of its characters only three mean something else in a query.
 fn escaped(cursor: &str) -> String {
     cursor.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
-}
-
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -115,7 +115,7 @@ async fn answer(
     Ok(response)
 }
 
-fn is_order_path(method: &Method, path: &str) -> bool {
+pub(super) fn is_order_path(method: &Method, path: &str) -> bool {
     let mass_cancel = matches!(path, "/cancel-all" | "/cancel-market-orders");
     (matches!(path, "/order" | "/orders") && matches!(*method, Method::POST | Method::DELETE))
         || (mass_cancel && *method == Method::DELETE)

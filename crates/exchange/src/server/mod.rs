@@ -23,6 +23,7 @@ mod faults;
 mod history;
 mod info;
 mod listener;
+mod local;
 mod notices;
 mod reply;
 mod routes;
@@ -39,6 +40,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 pub use faults::{Faults, FrameFaults};
+pub use local::{Local, Said, SocketId, Ticket};
 pub use settings::Settings;
 
 use crate::scenario::Scenario;

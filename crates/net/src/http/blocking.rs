@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::message::{read_response, write_request};
 use crate::buffer::ReadBuffer;
@@ -19,6 +19,28 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// What carries a request of the side and waits for its answer: [`HttpClient`] over a socket, or a simulation over its own time.
+pub trait Transport: Send {
+    /// Sends a request and waits for its answer. `headers` are complete lines, each ended with CR and LF.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    fn request(&mut self, method: &str, path: &str, headers: &[u8], body: &[u8]) -> Result<Answer, NetError>;
+
+    /// Seconds since the Unix epoch, for the signature of a request.
+    fn now_s(&self) -> u64;
+}
+
+impl Transport for HttpClient {
+    fn request(&mut self, method: &str, path: &str, headers: &[u8], body: &[u8]) -> Result<Answer, NetError> {
+        HttpClient::request(self, method, path, headers, body)
+    }
+
+    fn now_s(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
 }
 
 /// A client that keeps one connection and waits for each answer.

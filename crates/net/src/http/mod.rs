@@ -5,6 +5,6 @@ mod connection;
 mod message;
 
 pub(crate) use blocking::read_until_complete;
-pub use blocking::{Answer, HttpClient};
+pub use blocking::{Answer, HttpClient, Transport};
 pub use connection::{HttpConnection, ORDER_BODY_LIMIT};
 pub use message::{Body, HttpFault, Response, read_response, write_request};

@@ -18,13 +18,13 @@ pub(super) const QUEUE: usize = 8_192;
 const MOST_ASSETS: usize = 10_000;
 
 /// The number of a connection.
-pub(super) type SessionId = u64;
+pub(in crate::server) type SessionId = u64;
 
 /// The receiving end of a connection's queue.
-pub(super) struct Inlet {
-    pub(super) id: SessionId,
-    pub(super) frames: mpsc::Receiver<Utf8Bytes>,
-    pub(super) kicked: Arc<Notify>,
+pub(in crate::server) struct Inlet {
+    pub(in crate::server) id: SessionId,
+    pub(in crate::server) frames: mpsc::Receiver<Utf8Bytes>,
+    pub(in crate::server) kicked: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub(in crate::server) struct Hub {
 
 impl Hub {
     /// A connection of the market channel that listens to nothing yet.
-    pub(super) fn join_market(&mut self) -> Inlet {
+    pub(in crate::server) fn join_market(&mut self) -> Inlet {
         self.next += 1;
         let (outlet, inlet) = Outlet::new(self.next);
         self.market.insert(self.next, MarketSession { outlet, assets: BTreeSet::new(), custom: false });
@@ -104,7 +104,7 @@ impl Hub {
     }
 
     /// A connection of the user channel.
-    pub(super) fn join_user(&mut self, user: UserId, markets: Option<BTreeSet<ConditionId>>) -> Inlet {
+    pub(in crate::server) fn join_user(&mut self, user: UserId, markets: Option<BTreeSet<ConditionId>>) -> Inlet {
         self.next += 1;
         let (outlet, inlet) = Outlet::new(self.next);
         self.user.insert(self.next, UserSession { outlet, user, markets });
@@ -112,7 +112,7 @@ impl Hub {
     }
 
     /// Forgets a connection.
-    pub(super) fn leave(&mut self, id: SessionId) {
+    pub(in crate::server) fn leave(&mut self, id: SessionId) {
         self.user.remove(&id);
         if let Some(session) = self.market.remove(&id) {
             for (market, _) in session.assets {

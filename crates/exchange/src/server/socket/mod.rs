@@ -3,5 +3,5 @@
 mod hub;
 mod session;
 
-pub(super) use hub::Hub;
-pub(super) use session::{market_socket, user_socket};
+pub(super) use hub::{Hub, Inlet};
+pub(super) use session::{Answered, Login, login, market_socket, market_text, user_socket, user_text};

@@ -60,6 +60,61 @@ enum Asked {
     Nonsense,
 }
 
+/// What a text of a client is answered with.
+pub(in crate::server) enum Answered {
+    /// Nothing.
+    Nothing,
+    /// This text.
+    Text(Utf8Bytes),
+    /// The end of the connection.
+    Close,
+}
+
+/// Follows a text of a connection that stands.
+fn answer(app: &App, text: &[u8], handle: &mut impl FnMut(&App, Request) -> Result<(), Refused>) -> Answered {
+    match understand(text) {
+        Asked::Ping => Answered::Text(PONG),
+        Asked::Nonsense => Answered::Text(INVALID),
+        Asked::Request(request) => match handle(app, *request) {
+            Ok(()) => Answered::Nothing,
+            Err(Refused::Invalid) => Answered::Text(INVALID),
+            Err(Refused::Close) => Answered::Close,
+        },
+    }
+}
+
+/// A text on a connection of the market channel.
+pub(in crate::server) fn market_text(app: &App, id: SessionId, text: &[u8]) -> Answered {
+    answer(app, text, &mut |app, request| market_request(app, id, request))
+}
+
+/// A text on an authenticated connection of the user channel.
+pub(in crate::server) fn user_text(app: &App, id: SessionId, text: &[u8]) -> Answered {
+    answer(app, text, &mut |app, request| user_request(app, id, request))
+}
+
+/// What the first texts of a user connection lead to.
+pub(in crate::server) enum Login {
+    /// A PING came first.
+    Pong(Utf8Bytes),
+    /// The user, and the markets that it asks for.
+    In(UserId, Option<BTreeSet<ConditionId>>),
+    /// Bad credentials, or none.
+    Out,
+}
+
+/// A text on a user connection that is not authenticated yet.
+pub(in crate::server) fn login(app: &App, text: &[u8]) -> Login {
+    let request = match understand(text) {
+        Asked::Ping => return Login::Pong(PONG),
+        Asked::Request(request) => request,
+        Asked::Nonsense => return Login::Out,
+    };
+    let user = app.with(|desk, _| check(&desk.session.core, request.auth.as_ref()?));
+    let markets = request.markets.filter(|markets| !markets.is_empty());
+    user.map_or(Login::Out, |user| Login::In(user, markets.map(|markets| conditions(&markets).into_iter().collect())))
+}
+
 /// `/ws/market`.
 pub(in crate::server) async fn market_socket(State(app): State<Arc<App>>, upgrade: Handshake) -> Reply {
     Ok(bounded(upgrade)?.on_upgrade(move |socket| async move {
@@ -126,22 +181,18 @@ async fn run(
                 message = socket.recv() => {
                     heard = Instant::now();
                     let Some(Ok(message)) = message else { return };
-                    let answer = match message {
-                        Message::Text(text) => match understand(text.as_bytes()) {
-                            Asked::Ping => Some(PONG),
-                            Asked::Nonsense => Some(INVALID),
-                            Asked::Request(request) => match handle(app, *request) {
-                                Ok(()) => None,
-                                Err(Refused::Invalid) => Some(INVALID),
-                                Err(Refused::Close) => return,
-                            },
+                    let reply = match message {
+                        Message::Text(text) => match answer(app, text.as_bytes(), &mut handle) {
+                            Answered::Text(text) => Some(text),
+                            Answered::Nothing => None,
+                            Answered::Close => return,
                         },
                         Message::Binary(_) => Some(INVALID),
                         Message::Ping(_) | Message::Pong(_) => None,
                         Message::Close(_) => return,
                     };
-                    if let Some(answer) = answer
-                        && socket.send(Message::Text(answer)).await.is_err()
+                    if let Some(reply) = reply
+                        && socket.send(Message::Text(reply)).await.is_err()
                     {
                         return;
                     }
@@ -252,17 +303,11 @@ async fn authenticate(socket: &mut WebSocket, app: &App) -> Option<(UserId, Opti
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Binary(_) | Message::Close(_) => return None,
         };
-        let request = match understand(text.as_bytes()) {
-            Asked::Ping => {
-                socket.send(Message::Text(PONG)).await.ok()?;
-                continue;
-            }
-            Asked::Request(request) => request,
-            Asked::Nonsense => return None,
-        };
-        let user = app.with(|desk, _| check(&desk.session.core, request.auth.as_ref()?))?;
-        let markets = request.markets.filter(|markets| !markets.is_empty());
-        return Some((user, markets.map(|markets| conditions(&markets).into_iter().collect())));
+        match login(app, text.as_bytes()) {
+            Login::Pong(pong) => socket.send(Message::Text(pong)).await.ok()?,
+            Login::In(user, markets) => return Some((user, markets)),
+            Login::Out => return None,
+        }
     }
 }
 
