@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 PACKAGES = ["polymarket-client==0.14.0", "py-clob-client-v2==1.2.1"]
+PATIENCE_S = 180
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
@@ -26,11 +27,18 @@ def environment() -> pathlib.Path | None:
     )
     python = folder / "bin" / "python"
     if not python.exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False)
-        if made.returncode != 0:
+        if not succeeds([sys.executable, "-m", "venv", str(folder)]):
             return None
-    installed = subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=False)
-    return python if installed.returncode == 0 else None
+    wanted = [str(python), "-m", "pip", "install", "-q", "--retries", "1", *PACKAGES]
+    return python if succeeds(wanted) else None
+
+
+def succeeds(command: list[str]) -> bool:
+    """Whether a command ends well within the time that an installation may take."""
+    try:
+        return subprocess.run(command, check=False, timeout=PATIENCE_S).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def main() -> int:

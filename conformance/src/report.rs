@@ -19,9 +19,15 @@ struct Row {
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
+    only: Option<String>,
 }
 
 impl Report {
+    /// A report of the checks whose names hold a text.
+    pub fn of(only: Option<String>) -> Report {
+        Report { only, ..Report::default() }
+    }
+
     /// Runs one check.
     pub async fn check(
         &mut self,
@@ -29,11 +35,28 @@ impl Report {
         client: &'static str,
         run: impl Future<Output = anyhow::Result<()>>,
     ) {
-        let fault = match timeout(PATIENCE, run).await {
+        if self.wants(check) {
+            let fault = Report::timed(run).await;
+            self.note(check, client, fault);
+        }
+    }
+
+    /// Whether a check, or a check whose name begins so, was asked for.
+    pub fn wants(&self, check: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| check.contains(only.as_str()) || only.starts_with(check))
+    }
+
+    /// What went wrong in a check.
+    pub async fn timed(run: impl Future<Output = anyhow::Result<()>>) -> Option<String> {
+        match timeout(PATIENCE, run).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("{error:#}")),
             Err(_) => Some("took too long".to_owned()),
-        };
+        }
+    }
+
+    /// Enters a check that was run beside others.
+    pub fn note(&mut self, check: &'static str, client: &'static str, fault: Option<String>) {
         self.rows.push(Row { check, client, fault });
     }
 

@@ -183,14 +183,23 @@ impl Trader {
 
     /// A match, once it is final.
     pub async fn settled(&self, trade: &str) -> anyhow::Result<TradeResponse> {
+        self.trade_in(trade, &[TradeStatusType::Confirmed]).await
+    }
+
+    /// A match, once it has moved balances.
+    pub async fn mined(&self, trade: &str) -> anyhow::Result<TradeResponse> {
+        self.trade_in(trade, &[TradeStatusType::Mined, TradeStatusType::Confirmed]).await
+    }
+
+    async fn trade_in(&self, trade: &str, states: &[TradeStatusType]) -> anyhow::Result<TradeResponse> {
         let request = TradesRequest::builder().id(trade).build();
         loop {
             let page = self.client.trades(&request, None).await?;
             let found = page.data.into_iter().find(|found| found.id == trade);
-            if let Some(found) = found.filter(|found| found.status == TradeStatusType::Confirmed) {
+            if let Some(found) = found.filter(|found| states.contains(&found.status)) {
                 return Ok(found);
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }

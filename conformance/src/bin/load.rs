@@ -6,7 +6,8 @@
 //!
 //! Signs everything beforehand, then sends orders at a steady rate over keep-alive connections of ten accounts, with fifty
 //! subscribers on the market. Prints the answers per second, the percentiles of their latency counted from the moment at which
-//! each was due, and how many frames the subscribers got of those that they should have got.
+//! each was due, how many frames the subscribers got of those that they should have got, and how much of the exchange's
+//! processor time went into checking signatures, by the same code measured alone.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use oddsmith_domain::{Address, ExchangeKind, OrderFields, Side, SignatureType, TokenId};
 use oddsmith_polymarket::auth::{HmacKey, L1Headers};
-use oddsmith_polymarket::order::{OrderHasher, POLYGON, Signer};
+use oddsmith_polymarket::order::{OrderHasher, POLYGON, Recoverer, Signer, verify_order};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -104,6 +105,44 @@ async fn requests(host: &str, secret: &str, token: &str, count: usize) -> anyhow
     Ok((0..count).map(order).collect())
 }
 
+/// How long the exchange's own check of an order's signature takes here, alone.
+fn signature_check() -> anyhow::Result<Duration> {
+    const CHECKS: u32 = 2_000;
+    let (signer, hasher, recoverer) = (Signer::from_hex(SECRETS[0])?, OrderHasher::new(POLYGON)?, Recoverer::new());
+    let mut fields = OrderFields {
+        salt: 0,
+        maker: signer.address(),
+        signer: signer.address(),
+        token: TokenId::parse("1234")?,
+        maker_amount: 1_000_000,
+        taker_amount: 10_000_000,
+        side: Side::Buy,
+        signature_type: SignatureType::Eoa,
+        timestamp_ms: now_s() * 1_000,
+        metadata: [0; 32],
+        builder: [0; 32],
+    };
+    let mut taken = Duration::ZERO;
+    for salt in 0..CHECKS {
+        fields.salt = u64::from(salt);
+        let signature = signer.sign_fields(&hasher, ExchangeKind::Ctf, &fields);
+        let start = std::time::Instant::now();
+        let by = verify_order(&recoverer, &hasher, ExchangeKind::Ctf, &fields, &signature);
+        taken += start.elapsed();
+        anyhow::ensure!(by == Ok(signer.address()), "{by:?}");
+    }
+    Ok(taken / CHECKS)
+}
+
+/// Processor time that a process has used, as Linux counts it; `None` elsewhere.
+fn processor_time(pid: Option<u32>) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
+    // After the name in parentheses: user and system time are the 12th and 13th fields, in hundredths of a second.
+    let mut fields = text.rsplit_once(") ")?.1.split(' ').skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis((next()? + next()?) * 10))
+}
+
 /// Counts the frames of a subscriber by their heads.
 async fn subscriber(host: String, token: String, frames: Arc<AtomicU64>) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(&host).await?;
@@ -171,6 +210,7 @@ async fn main() -> anyhow::Result<()> {
     let quiet = markets.iter().find(|market| market["slug"].as_str().is_some_and(|slug| slug.starts_with("quiet-")));
     let token = quiet.and_then(|market| market["tokens"][0].as_str()).context("no quiet market")?.to_owned();
 
+    let check = signature_check()?;
     // Four accounts on three connections each. Latency includes the wait for the connection's earlier answer.
     let connections = SECRETS.len() * 3;
     let each = rate * SECONDS as usize / connections;
@@ -187,6 +227,7 @@ async fn main() -> anyhow::Result<()> {
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let snapshots = frames.swap(0, Ordering::Relaxed);
+    let used = processor_time(child.id());
     let start = Instant::now() + Duration::from_millis(100);
     let every = Duration::from_secs_f64(connections as f64 / rate as f64);
     let tasks: Vec<_> = prepared
@@ -202,6 +243,7 @@ async fn main() -> anyhow::Result<()> {
         taken.extend(task.await??);
     }
     let seconds = start.elapsed().as_secs_f64();
+    let used = processor_time(child.id()).zip(used).map(|(after, before)| after.saturating_sub(before));
     tokio::time::sleep(Duration::from_millis(500)).await;
     taken.sort();
     let at =
@@ -210,5 +252,12 @@ async fn main() -> anyhow::Result<()> {
     println!("latency ms: p50 {:.2}, p99 {:.2}, p99.9 {:.2}", at(0.5), at(0.99), at(0.999));
     let (heard, should) = (frames.load(Ordering::Relaxed), taken.len() * SUBSCRIBERS);
     println!("{snapshots} snapshots; {heard} frames to {SUBSCRIBERS} subscribers, of {should} changes");
+    let each = check.as_secs_f64() * 1e6;
+    let share = |whole: f64| 100.0 * check.as_secs_f64() * taken.len() as f64 / whole;
+    println!("signature check: {each:.1} us each, {:.0} % of one core at this rate", share(seconds));
+    if let Some(used) = used.map(|used| used.as_secs_f64()).filter(|used| *used > 0.0) {
+        let per_order = used * 1e6 / taken.len() as f64;
+        println!("the exchange: {per_order:.0} us of processor time an order, {:.0} % of it signatures", share(used));
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Matches: complementary, mint and merge, partial and full, with balances exact to the millionth.
 
-use polymarket_client_sdk_v2::clob::types::request::TradesRequest;
+use polymarket_client_sdk_v2::clob::types::request::{OrdersRequest, TradesRequest};
 use polymarket_client_sdk_v2::clob::types::{Amount, OrderStatusType, OrderType, Side, TraderSide};
 use polymarket_client_sdk_v2::types::Decimal;
 
@@ -124,8 +124,12 @@ async fn market_orders(venue: &Venue, report: &mut Report) {
             for trade in &placed.trade_ids {
                 buyer.settled(trade).await?;
             }
-            let [cash, yes, _] = change(before, holdings(&buyer, venue).await?);
+            let [cash, yes, no] = change(before, holdings(&buyer, venue).await?);
             anyhow::ensure!(cash >= decimal("-5.2") && yes >= decimal("9.45"), "{cash} dollars for {yes} shares");
+            // Six at the first price, the rest at the second.
+            let cost = decimal("3") + (yes - decimal("6")) * decimal("0.55");
+            same("the cost, and the other token", (-cash, no), (cost.normalize(), Decimal::ZERO))?;
+            same("the answer", (placed.making_amount, placed.taking_amount), (-cash, yes))?;
             seller.client.cancel_all_orders().await?;
             Ok(())
         })
@@ -157,17 +161,20 @@ async fn market_orders(venue: &Venue, report: &mut Report) {
         })
         .await;
     report
-        .check("matching: a fee is what the market's schedule says", CLOB, async {
-            // A market with fees in which nobody trades: the crypto schedule at one half is 1.75 for 100 shares.
-            let trader = venue.trader(7).await?;
-            let lively: Vec<_> = venue.markets.iter().filter(|market| !market.slug.starts_with("quiet-")).collect();
-            let mut with_fee = 0;
-            for market in lively {
-                let info = trader.client.clob_market_info(&market.condition_text).await?;
-                with_fee += usize::from(info.fee_details.is_some_and(|fee| fee.rate > Decimal::ZERO && fee.taker_only));
+        .check("matching: limit FOK fills whole, limit FAK fills what there is and leaves nothing", CLOB, async {
+            let (maker, buyer) = (venue.trader(4).await?, venue.trader(6).await?);
+            let before = holdings(&buyer, venue).await?;
+            maker.rest(quiet.no, Side::Buy, "0.5", "10").await?;
+            let whole = buyer.limit(quiet.yes, Side::Buy, "0.5", "6", OrderType::FOK, false).await?;
+            same("of FOK", (whole.making_amount, whole.taking_amount), (decimal("3"), decimal("6")))?;
+            let part = buyer.limit(quiet.yes, Side::Buy, "0.5", "20", OrderType::FAK, false).await?;
+            same("of FAK", (part.making_amount, part.taking_amount), (decimal("2"), decimal("4")))?;
+            let request = OrdersRequest::builder().market(quiet.condition).build();
+            same("what rests", buyer.client.orders(&request, None).await?.count, 0)?;
+            for placed in [&whole, &part] {
+                buyer.settled(&placed.trade_ids[0]).await?;
             }
-            anyhow::ensure!(with_fee > 0, "no market has a fee schedule");
-            Ok(())
+            same("the change", change(before, holdings(&buyer, venue).await?), amounts(["-5", "10", "0"]))
         })
         .await;
 }

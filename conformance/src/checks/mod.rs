@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod catalogue;
+pub mod fees;
 pub mod keys;
 pub mod markets;
 pub mod matching;

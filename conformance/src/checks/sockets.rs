@@ -60,6 +60,18 @@ fn socket(venue: &Venue) -> anyhow::Result<Client> {
     Ok(Client::new(&venue.ws, Config::default())?)
 }
 
+/// Subscribes on a new connection. The SDK asks for a subscription before it makes the stream's receiver, so that a snapshot
+/// which comes within that moment is lost to it; the exchange therefore takes its time with this connection's handshake.
+async fn opened<T: Send + 'static>(
+    venue: &Venue,
+    subscribe: impl FnOnce() -> polymarket_client_sdk_v2::Result<T>,
+) -> anyhow::Result<T> {
+    venue.control("faults", &json!({ "delay_requests": { "by_ms": 500 } })).await?;
+    let stream = subscribe();
+    venue.control("faults", &json!({ "delay_requests": { "by_ms": 0 } })).await?;
+    Ok(stream?)
+}
+
 pub async fn run(venue: &Venue, report: &mut Report) {
     public(venue, report).await;
     special(venue, report).await;
@@ -70,7 +82,8 @@ async fn public(venue: &Venue, report: &mut Report) {
     report
         .check("market socket: a snapshot for every asset", SOCKET, async {
             let (client, lively) = (socket(venue)?, venue.lively());
-            let mut books = listen(client.subscribe_orderbook(vec![lively.yes, lively.no])?);
+            let books = opened(venue, || client.subscribe_orderbook(vec![lively.yes, lively.no])).await?;
+            let mut books = listen(books);
             for token in [lively.yes, lively.no] {
                 let book = books.first(|book| book.asset_id == token).await?;
                 same("the market", book.market, lively.condition)?;
@@ -83,7 +96,7 @@ async fn public(venue: &Venue, report: &mut Report) {
         .check("market socket: both tokens in a price change, and a removal", SOCKET, async {
             let (client, own) = (socket(venue)?, fresh(venue, "quiet-changes").await?);
             let trader = venue.trader(2).await?;
-            let mut books = listen(client.subscribe_orderbook(vec![own.yes])?);
+            let mut books = listen(opened(venue, || client.subscribe_orderbook(vec![own.yes])).await?);
             books.first(|_| true).await?;
             let mut changes = listen(client.subscribe_prices(vec![own.yes])?);
             trader.rest(own.yes, Side::Buy, "0.37", "10").await?;
@@ -102,7 +115,7 @@ async fn public(venue: &Venue, report: &mut Report) {
         .check("market socket: the last trade, and the book again after it", SOCKET, async {
             let (client, own) = (socket(venue)?, fresh(venue, "quiet-trades").await?);
             let (maker, taker) = (venue.trader(2).await?, venue.trader(3).await?);
-            let mut books = listen(client.subscribe_orderbook(vec![own.yes])?);
+            let mut books = listen(opened(venue, || client.subscribe_orderbook(vec![own.yes])).await?);
             let mut trades = listen(client.subscribe_last_trade_price(vec![own.yes])?);
             books.first(|_| true).await?;
             maker.rest(own.no, Side::Buy, "0.4", "10").await?;
@@ -122,7 +135,7 @@ async fn special(venue: &Venue, report: &mut Report) {
         .check("market socket: best bid and ask (custom feature)", SOCKET, async {
             let (client, own) = (socket(venue)?, fresh(venue, "quiet-tops").await?);
             let trader = venue.trader(2).await?;
-            let mut tops = listen(client.subscribe_best_bid_ask(vec![own.yes])?);
+            let mut tops = listen(opened(venue, || client.subscribe_best_bid_ask(vec![own.yes])).await?);
             let mut books = listen(client.subscribe_orderbook(vec![own.yes])?);
             books.first(|_| true).await?;
             trader.rest(own.yes, Side::Buy, "0.2", "10").await?;
@@ -135,7 +148,8 @@ async fn special(venue: &Venue, report: &mut Report) {
     report
         .check("market socket: a finer tick for both tokens", SOCKET, async {
             let (client, own) = (socket(venue)?, fresh(venue, "quiet-ticks").await?);
-            let mut books = listen(client.subscribe_orderbook(vec![own.yes, own.no])?);
+            let books = opened(venue, || client.subscribe_orderbook(vec![own.yes, own.no])).await?;
+            let mut books = listen(books);
             let mut ticks = listen(client.subscribe_tick_size_change(vec![own.yes, own.no])?);
             books.first(|_| true).await?;
             venue.control("faults", &json!({ "tick": { "market": own.slug, "tick": "0.001" } })).await?;
@@ -150,7 +164,7 @@ async fn special(venue: &Venue, report: &mut Report) {
         .check("market socket: a resolution (custom feature)", SOCKET, async {
             // The SDK passes on a listing only to who asked for its tokens before they existed: it cannot be checked here.
             let (client, own) = (socket(venue)?, fresh(venue, "quiet-decided").await?);
-            let mut decisions = listen(client.subscribe_market_resolutions(vec![own.yes])?);
+            let mut decisions = listen(opened(venue, || client.subscribe_market_resolutions(vec![own.yes])).await?);
             let mut books = listen(client.subscribe_orderbook(vec![own.yes])?);
             books.first(|_| true).await?;
             venue.control("faults", &json!({ "resolve": { "market": own.slug, "yes": "1" } })).await?;
@@ -169,6 +183,45 @@ async fn special(venue: &Venue, report: &mut Report) {
 }
 
 async fn user(venue: &Venue, report: &mut Report) {
+    life(venue, report).await;
+    report
+        .check("user socket: a settlement that is retried, and one that fails and moves nothing", SOCKET, async {
+            let own = fresh(venue, "quiet-failing").await?;
+            let (maker, taker) = (venue.trader(2).await?, venue.trader(3).await?);
+            let client = socket(venue)?.authenticate(taker.client.credentials().clone(), taker.client.address())?;
+            let mut events = listen(client.subscribe_user_events(vec![own.condition])?);
+            // There is no acknowledgement: beat until the first event is seen.
+            loop {
+                taker.rest(own.yes, Side::Buy, "0.1", "10").await?;
+                if timeout(Duration::from_millis(500), events.first(|_| true)).await.is_ok() {
+                    break;
+                }
+            }
+            let before = taker.cash().await?;
+            let ways = ["retry_then_mine", "retry_then_fail"];
+            venue.control("faults", &json!({ "settlements": ways })).await?;
+            use TradeMessageStatus::{Confirmed, Failed, Matched, Mined, Retrying};
+            for steps in [vec![Matched, Retrying, Mined, Confirmed], vec![Matched, Retrying, Failed]] {
+                maker.rest(own.no, Side::Buy, "0.4", "10").await?;
+                let trade = taker.rest(own.yes, Side::Buy, "0.6", "10").await?.trade_ids[0].clone();
+                let mut seen = Vec::new();
+                while seen.last() != steps.last() {
+                    match events.first(|_| true).await? {
+                        WsMessage::Trade(event) if event.id == trade => seen.push(event.status),
+                        _ => {}
+                    }
+                }
+                same("the steps", seen, steps)?;
+                same("the shares", taker.shares(own.yes).await?, decimal("10000000"))?;
+                same("the collateral", before - taker.cash().await?, decimal("6000000"))?;
+            }
+            taker.client.cancel_all_orders().await?;
+            Ok(())
+        })
+        .await;
+}
+
+async fn life(venue: &Venue, report: &mut Report) {
     report
         .check("user socket: an order's life and a trade's settlement", SOCKET, async {
             let own = fresh(venue, "quiet-user").await?;

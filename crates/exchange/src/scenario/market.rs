@@ -160,7 +160,11 @@ pub struct MarketEntry {
 }
 
 impl MarketEntry {
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+    /// Whether it makes sense by itself.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Sense`].
+    pub fn check(&self) -> Result<(), ScenarioError> {
         let refuse = |what: &str| Err(ScenarioError::Sense(format!("market `{}`: {what}", self.slug)));
         if self.slug.is_empty() || !self.slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return refuse("a slug is made of letters, digits and hyphens");
@@ -217,7 +221,8 @@ impl MarketEntry {
         RoomSpec { market, process, traders: self.traders.spec() }
     }
 
-    fn spec(&self, now_s: u64) -> MarketSpec {
+    /// The market that is listed at a time, given in seconds since the Unix epoch.
+    pub(crate) fn spec(&self, now_s: u64) -> MarketSpec {
         let question = self.question.clone().unwrap_or_else(|| self.slug.replace('-', " "));
         let base = MarketSpec::ordinary(&self.slug, &question);
         MarketSpec {

@@ -9,13 +9,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use oddsmith_domain::{Address, ConditionId, ExchangeKind, MarketId, Shares, Tick, Usdc};
+use oddsmith_domain::{Address, ConditionId, ExchangeKind, MarketId, Shares, Usdc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json as value};
 
-use crate::core::{AccountId, ActionError, Allowance, MarketSpec, Tier};
-use crate::scenario;
+use crate::core::{AccountId, ActionError, Allowance, Tier};
+use crate::scenario::{self, MarketEntry};
 use crate::server::app::{App, Desk};
 use crate::server::dead_letter;
 use crate::server::extract::Raw;
@@ -24,7 +24,11 @@ use crate::server::reply::{Fault, Reply, json};
 /// Path, body and meaning of everything here.
 const HELP: [(&str, &str, &str); 11] = [
     ("faults", r#"{"lose_answers":{"count":1}}"#, "any fault of a scenario file, now"),
-    ("markets", r#"{"slug":"…","question":"…","tick":"0.01","kind":"ctf|neg_risk|position"}"#, "lists a market"),
+    (
+        "markets",
+        r#"{"slug":"…","tick":"0.01","fee":{"rate":0.07}}"#,
+        "lists a market as in a scenario file, without traders",
+    ),
     ("split", r#"{"address":"0x…","market":"SLUG","amount":"10"}"#, "collateral into both tokens"),
     ("merge", r#"{"address":"0x…","market":"SLUG","amount":"10"}"#, "both tokens into collateral"),
     ("redeem", r#"{"address":"0x…","market":"SLUG"}"#, "tokens of a decided market into collateral"),
@@ -109,28 +113,18 @@ fn acted<T>(result: Result<T, ActionError>) -> Result<T, Fault> {
     result.map_err(|error| Fault::new(StatusCode::CONFLICT, error.to_string()))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MarketBody {
-    slug: String,
-    question: Option<String>,
-    tick: Option<Tick>,
-    kind: Option<ExchangeKind>,
-    min_size: Option<Shares>,
-}
-
+/// Lists a market as scenario files write them. Nobody trades there by himself.
 async fn list_market(State(app): State<Arc<App>>, Raw(body): Raw) -> Reply {
-    let wanted: MarketBody = read(&body)?;
+    let wanted: MarketEntry = read(&body)?;
+    wanted.check().map_err(|error| Fault::bad(error.to_string()))?;
+    if wanted.process.is_some() {
+        return Err(Fault::bad("a market with a process can only be listed by a scenario file"));
+    }
     app.with(|desk, now| {
         if desk.session.core.market_by_slug(&wanted.slug).is_some() {
             return Err(Fault::new(StatusCode::CONFLICT, "there is a market of that slug"));
         }
-        let question = wanted.question.unwrap_or_else(|| wanted.slug.clone());
-        let mut spec = MarketSpec::ordinary(&wanted.slug, &question);
-        spec.tick = wanted.tick.unwrap_or(spec.tick);
-        spec.kind = wanted.kind.unwrap_or(spec.kind);
-        spec.min_size = wanted.min_size.unwrap_or(spec.min_size);
-        let id = desk.session.core.list_market(spec, now);
+        let id = desk.session.core.list_market(wanted.spec(now / 1_000_000_000), now);
         let market = desk.session.core.market(id).ok_or_else(|| Fault::missing("market not found"))?;
         Ok(json(&crate::server::info::market(market)))
     })
