@@ -72,11 +72,46 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a running engine cancel everything and quote nothing, until `resume`.
+    ///
+    /// Ends with exit code 0 when the engine has handled it and the venue has shown that nothing is left, and with 1 when that was not
+    /// shown in time.
+    Stop(OperatorArguments),
+    /// Make a stopped engine quote again, after its cool-down and with caution first.
+    Resume(OperatorArguments),
+    /// Make a running engine cancel everything and end, as Ctrl-C does.
+    Shutdown(OperatorArguments),
+    /// Tell how a running engine stands.
+    Status(ScopedArguments),
     /// Look at the journals of past runs.
     Journal {
         #[command(subcommand)]
         action: JournalAction,
     },
+}
+
+/// Which run an operator means.
+#[derive(Debug, clap::Args)]
+pub struct OperatorArguments {
+    /// A run: its id or the start of it, a path, or `latest`, the latest that runs.
+    #[arg(default_value = "latest")]
+    pub run: String,
+    /// How long to wait until the venue shows that nothing is left; 0 for not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub wait: Duration,
+    /// Print the answers as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which run, and which market of it.
+#[derive(Debug, clap::Args)]
+pub struct ScopedArguments {
+    #[command(flatten)]
+    pub call: OperatorArguments,
+    /// Only this market, by its slug.
+    #[arg(long, value_name = "SLUG")]
+    pub market: Option<String>,
 }
 
 /// How to serve the exchange.

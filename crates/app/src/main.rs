@@ -10,6 +10,7 @@
 mod cli;
 mod command;
 mod config;
+mod control;
 mod data;
 mod dead_letter;
 mod failure;
@@ -23,7 +24,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Arguments, Command};
+use cli::{Arguments, Command, OperatorArguments};
+use control::Word;
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -52,6 +54,14 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)
         }
         Command::Verify { files, json, dead_letter } => command::verify::run(files, *json, dead_letter.clone()),
+        Command::Stop(call) => operator(arguments, call, Word::Stop, None),
+        Command::Resume(call) => operator(arguments, call, Word::Resume, None),
+        Command::Shutdown(call) => operator(arguments, call, Word::Shutdown, None),
+        Command::Status(call) => operator(arguments, &call.call, Word::Status, call.market.as_deref()),
         Command::Journal { action } => command::journal::run(arguments, action),
     }
+}
+
+fn operator(arguments: &Arguments, call: &OperatorArguments, word: Word, market: Option<&str>) -> Result<(), Failure> {
+    command::operator::run(&data::DataDir::find(arguments.data.as_deref()), call, word, market)
 }

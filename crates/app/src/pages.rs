@@ -90,6 +90,19 @@ impl Pages {
         self.fault.as_deref()
     }
 
+    /// The number that the next record will have.
+    pub const fn next_sequence(&self) -> u64 {
+        self.writer.next_sequence()
+    }
+
+    /// Waits until everything that was written is on the disk. `false`, and a fault, if that cannot be done.
+    pub fn sync(&mut self) -> bool {
+        if self.fault.is_none() {
+            self.fault = self.writer.sync().err().map(|error| error.to_string());
+        }
+        self.fault.is_none()
+    }
+
     /// How full the journal is.
     pub fn pressure(&mut self) -> Pressure {
         self.writer.pressure()

@@ -1,6 +1,8 @@
 //! What readers outside the engine see: values, copied at one moment.
 
-use oddsmith_domain::{BookHealth, DoubtCause, MarketId, Mode, Outcome, Price, Shares, Side, Time, Usdc};
+use oddsmith_domain::{
+    BookHealth, DoubtCause, MarketId, Mode, OrderId, OrderState, Outcome, Price, Scope, Shares, Side, Time, Usdc,
+};
 use serde::Serialize;
 
 use crate::core::Engine;
@@ -150,6 +152,31 @@ impl Engine {
     #[must_use]
     pub fn held(&self, instance: oddsmith_domain::InstanceId, asset: oddsmith_domain::AssetId) -> Shares {
         self.fills.matched(instance, asset)
+    }
+
+    /// The orders of a scope that may be alive.
+    #[must_use]
+    pub fn open_orders(&self, scope: Scope) -> Vec<OrderId> {
+        match scope {
+            Scope::Wallet => self.orders.open().map(|order| order.place.id).collect(),
+            Scope::Market(market) => self.orders.open_in(market).map(|order| order.place.id).collect(),
+        }
+    }
+
+    /// Where an order stands; `None` for one that is not, or not any more, remembered.
+    #[must_use]
+    pub fn order_state(&self, id: &OrderId) -> Option<OrderState> {
+        self.orders.get(id).map(|order| order.state)
+    }
+
+    /// Whether the venue has shown that nothing of ours is left in a scope that is not quoted.
+    #[must_use]
+    pub fn is_shown_empty(&self, scope: Scope) -> bool {
+        let market = match scope {
+            Scope::Wallet => false,
+            Scope::Market(id) => self.markets.get(id.index()).is_some_and(|market| market.doubt.is_verified()),
+        };
+        market || self.wallet.is_verified()
     }
 
     fn market_line(&self, index: usize, now: Time) -> MarketLine {

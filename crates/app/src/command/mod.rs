@@ -3,6 +3,7 @@
 pub mod config;
 pub mod exchange;
 pub mod journal;
+pub mod operator;
 pub mod replay;
 pub mod run;
 pub mod verify;

@@ -11,9 +11,11 @@ use oddsmith_net::{Clock, Edge, Venue};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::LiveEnd;
+use super::attend::{self, Attendance};
 use super::recorder::{IntoLanes, Recorder};
 use super::start::{Started, numbered};
 use super::table::Screen;
+use crate::control::{Answer, Ask, Asks};
 use crate::failure::Failure;
 
 /// How many market frames are taken from the sockets before the engine sees them.
@@ -31,6 +33,10 @@ struct Driver {
     tick_to_order: Histogram<u64>,
     screen: Screen,
     halted_for_space: bool,
+    asks: Asks,
+    attendance: Attendance,
+    /// When a shutdown under way is given up, on the monotonic clock.
+    give_up_at: Option<u64>,
 }
 
 /// Why the loop ended.
@@ -90,7 +96,8 @@ fn cancel_everything(venue: Option<Venue>) {
 }
 
 async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
-    let Started { clock, settings, wallet, cards, lanes, recorder, dir, status_every, run_for } = started;
+    let Started { clock, settings, wallet, cards, lanes, recorder, operator, asks, dir, status_every, run_for } =
+        started;
     let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
     for (market, card) in numbered(&cards) {
         edge.learn(market, card);
@@ -107,10 +114,15 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         tick_to_order,
         screen: Screen::start(),
         halted_for_space: false,
+        asks,
+        attendance: Attendance::default(),
+        give_up_at: None,
     };
     let ended = driver.until_the_end(status_every, run_for).await?;
+    driver.attendance.dismiss(&driver.engine);
     let Driver { engine, recorder, tick_to_order, clock, edge, .. } = driver;
     let view = engine.view(clock.now());
+    operator.close();
     if let Err(error) = recorder.into_pages().close() {
         tracing::error!(%error, "the journal could not be closed");
     }
@@ -137,22 +149,25 @@ impl Driver {
         let begun = self.clock.now();
         let mut next_status = if status_ns == 0 { u64::MAX } else { begun.mono_ns + status_ns };
         let mut stop_at = run_for.map(|time| begun.plus_ns(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).mono_ns);
-        let mut give_up_at: Option<u64> = None;
         loop {
             self.turn().await;
+            while let Ok(ask) = self.asks.try_recv() {
+                self.on_ask(ask).await;
+            }
             if let Some(why) = self.recorder.pages().fault() {
                 return Ok(Ended::Broken(why.to_owned()));
             }
             let now = self.clock.now();
-            if give_up_at.is_some() && self.engine.is_shut_down() && self.edge.is_idle() {
+            self.attendance.look(&self.engine, now);
+            if self.give_up_at.is_some() && self.engine.is_shut_down() && self.edge.is_idle() {
                 return Ok(Ended::Clean);
             }
-            if give_up_at.is_some_and(|at| at <= now.mono_ns) {
+            if self.give_up_at.is_some_and(|at| at <= now.mono_ns) {
                 return Ok(Ended::Forced("the venue did not show in time that nothing is left".into()));
             }
             if stop_at.is_some_and(|at| at <= now.mono_ns) {
                 stop_at = None;
-                give_up_at = Some(self.shut_down(now));
+                self.shut_down(now);
                 continue;
             }
             if next_status <= now.mono_ns {
@@ -160,14 +175,16 @@ impl Driver {
                 self.look_around(now);
             }
             let until =
-                [Some(next_status), self.engine.next_deadline(), stop_at, give_up_at].into_iter().flatten().min();
+                [Some(next_status), self.engine.next_deadline(), stop_at, self.give_up_at].into_iter().flatten().min();
+            // People first: under a burst the edge is always ready.
             tokio::select! {
                 biased;
-                () = self.edge.wait(until) => {}
-                _ = either(&mut interrupt, &mut terminate) => match give_up_at {
-                    None => give_up_at = Some(self.shut_down(self.clock.now())),
+                _ = either(&mut interrupt, &mut terminate) => match self.give_up_at {
+                    None => self.shut_down(self.clock.now()),
                     Some(_) => return Ok(Ended::Forced("forced by a second signal".into())),
                 },
+                Some(ask) = self.asks.recv() => self.on_ask(ask).await,
+                () = self.edge.wait(until) => {}
             }
         }
     }
@@ -202,10 +219,40 @@ impl Driver {
         }
     }
 
-    fn shut_down(&mut self, now: Time) -> u64 {
+    fn shut_down(&mut self, now: Time) {
         tracing::info!("shutting down: cancelling everything; once more to force");
         self.lanes.push(OwnedInput::Other(Input::Command(Command::Shutdown)));
-        now.plus_ns(u64::try_from(SHUTDOWN_LIMIT.as_nanos()).unwrap_or(u64::MAX)).mono_ns
+        let limit = u64::try_from(SHUTDOWN_LIMIT.as_nanos()).unwrap_or(u64::MAX);
+        self.give_up_at.get_or_insert(now.plus_ns(limit).mono_ns);
+    }
+
+    /// An operator's request: into the journal and through the engine like every other input; answered when its record is on the disk,
+    /// which comes after the cancels have left.
+    async fn on_ask(&mut self, ask: Ask) {
+        let now = self.clock.now();
+        let wanted = match attend::wanted(&ask.request, &self.engine) {
+            Ok(wanted) => wanted,
+            Err(why) => return attend::answer(&ask.reply, Answer::Refused(why)),
+        };
+        let Some(command) = wanted.command else {
+            return attend::answer(&ask.reply, Answer::Status(Box::new(self.engine.view(now))));
+        };
+        let open = wanted.cancels.map(|scope| (scope, self.engine.open_orders(scope)));
+        let record = self.recorder.pages().next_sequence();
+        if command == Command::Shutdown {
+            self.shut_down(now);
+        } else {
+            self.lanes.push(OwnedInput::Other(Input::Command(command)));
+        }
+        self.turn().await;
+        if !self.recorder.pages().sync() {
+            return attend::answer(&ask.reply, Answer::Refused("the journal cannot be written".to_owned()));
+        }
+        let view = self.engine.view(now);
+        attend::answer(&ask.reply, Answer::Handled { record, quoting: view.quoting, doubts: view.doubts });
+        if let Some((scope, orders)) = open {
+            self.attendance.add(&ask, scope, orders, now);
+        }
     }
 
     /// Once a second: the table, and the room that is left for the journal.

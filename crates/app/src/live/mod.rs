@@ -3,6 +3,7 @@
 //! One thread reads market, user and order connections, feeds the engine and writes its orders. Every input and what came of
 //! it is in the journal before an action is handed to the edge, so that nothing leaves that a replay would not explain.
 
+mod attend;
 mod driver;
 mod recorder;
 mod start;

@@ -12,6 +12,7 @@ use oddsmith_polymarket::order::OrderHasher;
 
 use super::LivePlan;
 use super::recorder::Recorder;
+use crate::control::{Asks, Operator};
 use crate::failure::Failure;
 use crate::pages::{NewRun, Pages};
 
@@ -23,6 +24,8 @@ pub struct Started {
     pub cards: Vec<MarketCard>,
     pub lanes: Lanes,
     pub recorder: Recorder,
+    pub operator: Operator,
+    pub asks: Asks,
     pub dir: std::path::PathBuf,
     pub status_every: Duration,
     pub run_for: Option<Duration>,
@@ -53,6 +56,8 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
     let run = RunId(rand::random());
     let pages = Pages::begin(&data, NewRun { id: run, command: "run", config, journal })?;
     let dir = pages.dir().to_owned();
+    let (operator, asks) = Operator::listen(&dir)
+        .map_err(|error| Failure::Running(format!("no control socket in {}: {error}", dir.display())))?;
 
     let clock = Clock::start();
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -64,7 +69,7 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
     }
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
     let recorder = Recorder::new(clock, pages);
-    Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, dir, status_every, run_for })
+    Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, operator, asks, dir, status_every, run_for })
 }
 
 /// The markets that some instance covers, in the venue's order.

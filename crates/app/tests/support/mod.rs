@@ -1,6 +1,8 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub mod live;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
