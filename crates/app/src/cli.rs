@@ -83,6 +83,26 @@ pub enum Command {
     Shutdown(OperatorArguments),
     /// Tell how a running engine stands.
     Status(ScopedArguments),
+    /// List the strategies with their parameters and defaults.
+    Strategies {
+        /// Print one JSON object a strategy.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a strategy wants in one stated situation, what would be planned for it, and why.
+    ///
+    /// Prints one JSON object. The state's schema is in docs/reference/strategies.md.
+    Eval {
+        /// The strategy: a name of `oddsmith strategies`.
+        #[arg(long, value_name = "NAME")]
+        strategy: String,
+        /// Its parameters, as JSON or YAML; the defaults if not given. The original programs' JSON files are taken as they are.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The state, as JSON; `-` is standard input.
+        #[arg(long, value_name = "FILE")]
+        state: PathBuf,
+    },
     /// Look at the journals of past runs.
     Journal {
         #[command(subcommand)]

@@ -58,6 +58,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Resume(call) => operator(arguments, call, Word::Resume, None),
         Command::Shutdown(call) => operator(arguments, call, Word::Shutdown, None),
         Command::Status(call) => operator(arguments, &call.call, Word::Status, call.market.as_deref()),
+        Command::Strategies { json } => command::eval::list(*json),
+        Command::Eval { strategy, config, state } => command::eval::run(strategy, config.as_deref(), state),
         Command::Journal { action } => command::journal::run(arguments, action),
     }
 }

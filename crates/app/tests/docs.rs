@@ -26,6 +26,29 @@ fn every_setting_is_explained() {
 }
 
 #[test]
+fn every_strategy_and_parameter_is_explained() {
+    let data = tempfile::tempdir().expect("a folder");
+    let shown = oddsmith(data.path(), &["strategies", "--json"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let reference = page("docs/reference/strategies.md");
+    for line in shown.out.lines() {
+        let strategy: serde_json::Value = serde_json::from_str(line).expect("an object");
+        let name = strategy["name"].as_str().expect("a name");
+        let (_, section) = reference.split_once(&format!("## `{name}`")).unwrap_or_else(|| panic!("{name}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        for (key, default) in strategy["parameters"].as_object().expect("parameters") {
+            let row = section.lines().find(|row| row.starts_with(&format!("| `{key}` |")));
+            let row = row.unwrap_or_else(|| panic!("{name}.{key}"));
+            let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+            let stated = row.split('|').nth(2).unwrap_or_default().trim();
+            let same = stated.parse::<f64>().is_ok_and(|stated| default.parse() == Ok(stated));
+            let list = default.starts_with(['[', 't', 'f']);
+            assert!(same || list, "{name}.{key} is {default}, not {stated}");
+        }
+    }
+}
+
+#[test]
 fn every_command_and_option_is_explained() {
     let data = tempfile::tempdir().expect("a folder");
     let reference = page("docs/reference/cli.md");

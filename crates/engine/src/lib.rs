@@ -36,6 +36,7 @@ mod account;
 mod config;
 mod core;
 mod doubt;
+pub mod eval;
 mod evaluate;
 mod gateway;
 mod instance;

@@ -40,6 +40,30 @@ impl ParameterError {
 }
 
 impl StrategyConfig {
+    /// Every strategy with its default parameters.
+    #[must_use]
+    pub fn all() -> Vec<StrategyConfig> {
+        vec![
+            StrategyConfig::SkewedMaker(Default::default()),
+            StrategyConfig::Amm(Default::default()),
+            StrategyConfig::Bands(Default::default()),
+        ]
+    }
+
+    /// What it does, in one sentence.
+    #[must_use]
+    pub const fn summary(&self) -> &'static str {
+        match self {
+            StrategyConfig::SkewedMaker(_) => {
+                "One bid and one ask around the micro-price, skewed against the inventory."
+            }
+            StrategyConfig::Amm(_) => {
+                "A ladder of both tokens, as a concentrated-liquidity market maker would quote it."
+            }
+            StrategyConfig::Bands(_) => "Orders of both tokens kept within bands of distance from the price.",
+        }
+    }
+
     /// The strategy's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

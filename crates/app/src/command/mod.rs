@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub mod config;
+pub mod eval;
 pub mod exchange;
 pub mod journal;
 pub mod operator;

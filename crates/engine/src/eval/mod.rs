@@ -1,0 +1,287 @@
+//! What a strategy would want, and what would be planned for it, in one stated situation.
+//!
+//! Everything that decides is what trades: the strategy's own code, and the planner. Limits and doubt are not asked; an order that they
+//! would withhold is shown.
+
+mod state;
+
+use oddsmith_domain::{DesiredQuote, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc};
+use oddsmith_execution::{MinSizePolicy, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
+use oddsmith_risk::OpenOrder;
+use oddsmith_strategy::{Decision, MarketView, OwnOrder, ParameterError, Rest, StrategyConfig, View, Working};
+use serde::Serialize;
+use thiserror::Error;
+
+pub use state::{BookState, FeeState, FillState, Holdings, MarketState, OpenOrderState, State};
+
+/// Why a state was not evaluated.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum EvalError {
+    /// The state cannot be read, or contradicts itself.
+    #[error("the state: {0}")]
+    State(String),
+    /// A parameter of the strategy is out of range.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// The strategy.
+    pub strategy: &'static str,
+    /// Its version.
+    pub version: u32,
+    /// Market by market, in the state's order. A market that the strategy did not mention keeps what it has, and is not here.
+    pub markets: Vec<MarketEvaluation>,
+}
+
+/// What came out for one market.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MarketEvaluation {
+    /// The market.
+    pub slug: String,
+    /// How the strategy wants to be there.
+    pub mode: Mode,
+    /// Why.
+    pub reasons: Reasons,
+    /// Open orders that shall stay as they are, by the names of the state.
+    pub keep: Vec<String>,
+    /// What shall rest besides.
+    pub quotes: Vec<DesiredQuote>,
+    /// What the planner would do.
+    pub plan: Planned,
+}
+
+/// Orders to cancel and to place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Planned {
+    /// Open orders to cancel, by the names of the state.
+    pub cancel: Vec<String>,
+    /// Orders to place at once.
+    pub place: Vec<Placed>,
+    /// Orders to place when the cancels are confirmed: until then they would meet an own order, or sell promised tokens.
+    pub place_after_cancels: Vec<Placed>,
+    /// Wanted, but below the minimum size: side in YES terms, and shares.
+    pub residual: Vec<(Side, Shares)>,
+}
+
+/// An order that would be placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// The token.
+    pub outcome: Outcome,
+    /// The side.
+    pub side: Side,
+    /// The limit price.
+    pub price: Price,
+    /// The size.
+    pub size: Shares,
+}
+
+/// Evaluates one state.
+///
+/// # Errors
+/// [`EvalError`] says what is wrong with the state or the parameters.
+pub fn evaluate(config: &StrategyConfig, state: &State) -> Result<Evaluation, EvalError> {
+    let mut strategy = config.build()?;
+    let now = state.now();
+    let mut parts = Vec::with_capacity(state.markets.len());
+    for (index, market) in state.markets.iter().enumerate() {
+        let id = MarketId(u32::try_from(index).unwrap_or(u32::MAX));
+        let card = market.card(id)?;
+        let book = market.book(id, &card, now);
+        parts.push((id, market, card, book, market.fills(now), working(index, market)));
+    }
+    let views: Vec<_> = parts.iter().map(|(_, _, _, _, _, working)| everybodys(working)).collect();
+    let views: Vec<_> = parts
+        .iter()
+        .zip(&views)
+        .map(|((id, market, card, book, fills, working), own)| MarketView {
+            id: *id,
+            card,
+            book,
+            book_age_ns: market.book.as_ref().map(|_| market.book_age_ms.saturating_mul(Time::MILLI)),
+            position: market.positions(),
+            own,
+            working,
+            fills,
+            caution: market.caution,
+        })
+        .collect();
+    let reserved: Usdc = views.iter().map(MarketView::in_own_bids).sum();
+    let mut decision = Decision::default();
+    strategy.evaluate(&View { now, markets: &views, spendable: state.collateral - reserved }, &mut decision);
+
+    let policy = state.planning.as_ref().map_or(EXACT, |planning| planning.policy());
+    let markets = decision.rests().iter().filter_map(|rest| {
+        let (_, market, _, _, _, working) = parts.get(rest.market.index())?;
+        Some(result(market, working, rest, policy))
+    });
+    Ok(Evaluation { strategy: strategy.name(), version: strategy.version(), markets: markets.collect() })
+}
+
+/// What is not exactly as wanted is replaced.
+const EXACT: PlanPolicy = PlanPolicy {
+    price_tolerance_ticks: 0,
+    shrink_tolerance: Shares::ZERO,
+    top_up_threshold: Shares::LOT,
+    min_size: MinSizePolicy::PassiveFirst,
+    safety_buffer: Shares::ZERO,
+};
+
+/// The state's open orders under ids of our own: the market's number, and the order's.
+fn working(index: usize, market: &MarketState) -> Vec<Working> {
+    let id = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&(index as u64).to_be_bytes());
+        bytes[8..16].copy_from_slice(&(number as u64).to_be_bytes());
+        OrderId(bytes)
+    };
+    let orders = market.open_orders.iter().enumerate();
+    orders
+        .map(|(number, o)| Working {
+            id: id(number),
+            outcome: o.outcome,
+            side: o.side,
+            price: o.price,
+            size: o.size,
+            settled: true,
+        })
+        .collect()
+}
+
+fn open_order(order: &Working) -> OpenOrder {
+    OpenOrder { outcome: order.outcome, side: order.side, price: order.price, size: order.size }
+}
+
+fn everybodys(working: &[Working]) -> Vec<OwnOrder> {
+    working
+        .iter()
+        .map(|order| {
+            let (side, price) = open_order(order).in_yes_terms();
+            OwnOrder { side, price, size: order.size }
+        })
+        .collect()
+}
+
+fn result(market: &MarketState, orders: &[Working], rest: &Rest, policy: PlanPolicy) -> MarketEvaluation {
+    let name = |id: &OrderId| {
+        let at = orders.iter().position(|order| order.id == *id);
+        at.and_then(|at| market.open_orders.get(at)).map_or_else(|| id.to_string(), |order| order.id.clone())
+    };
+    let mut working: Vec<_> = orders
+        .iter()
+        .map(|order| WorkingOrder {
+            id: order.id,
+            open: open_order(order),
+            settled: true,
+            keep: rest.keep.iter().any(|kept| kept.id == order.id),
+        })
+        .collect();
+    let made = |working: &[WorkingOrder]| {
+        let mut out = Plan::default();
+        let (min_size, tick) = (market.min_size, market.tick);
+        plan(&PlanInput { quotes: &rest.quotes, working, available: market.held(), min_size, tick, policy }, &mut out);
+        out
+    };
+    let placed = |plan: &Plan| -> Vec<Placed> {
+        let order = |o: OpenOrder| Placed { outcome: o.outcome, side: o.side, price: o.price, size: o.size };
+        plan.places.iter().map(|leg| order(leg.order)).collect()
+    };
+    let first = made(&working);
+    let place = placed(&first);
+    // The cancels are confirmed, and what could be placed at once works.
+    working.retain(|order| !first.cancels.contains(&order.id));
+    working.extend(first.places.iter().enumerate().map(|(number, leg)| WorkingOrder {
+        id: OrderId([0xff - u8::try_from(number).unwrap_or(0xff); 32]),
+        open: leg.order,
+        settled: true,
+        keep: false,
+    }));
+    let place_after_cancels = if first.waits { placed(&made(&working)) } else { Vec::new() };
+    MarketEvaluation {
+        slug: market.slug.clone(),
+        mode: rest.mode,
+        reasons: rest.reasons.clone(),
+        keep: rest.keep.iter().map(|kept| name(&kept.id)).collect(),
+        quotes: rest.quotes.clone(),
+        plan: Planned {
+            cancel: first.cancels.iter().map(name).collect(),
+            place,
+            place_after_cancels,
+            residual: first.residuals,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &str = r#"{
+        "time_ms": 1800000000000, "collateral": "1000",
+        "markets": [{
+            "slug": "m", "tick": "0.01", "min_size": "5",
+            "book": { "bids": [["0.49", "100"], ["0.48", "50"]], "asks": [["0.51", "80"]] },
+            "open_orders": [
+                { "id": "a", "outcome": "YES", "side": "BUY", "price": "0.48", "size": "30" },
+                { "id": "b", "outcome": "YES", "side": "BUY", "price": "0.48", "size": "30" },
+                { "id": "c", "outcome": "YES", "side": "BUY", "price": "0.4", "size": "30" },
+                { "id": "d", "outcome": "YES", "side": "BUY", "price": "0.46", "size": "15" }
+            ]
+        }]
+    }"#;
+
+    const BANDS: &str = r#"{"bands": [
+        {"minMargin": 0.01, "avgMargin": 0.02, "maxMargin": 0.03, "minAmount": 20, "avgAmount": 30, "maxAmount": 40},
+        {"minMargin": 0.03, "avgMargin": 0.04, "maxMargin": 0.05, "minAmount": 20, "avgAmount": 30, "maxAmount": 40}]}"#;
+
+    fn shown(placed: &[Placed]) -> Vec<String> {
+        placed.iter().map(|p| format!("{} {:?} {} @{}", p.side.as_str(), p.outcome, p.size, p.price)).collect()
+    }
+
+    #[test]
+    fn the_golden_vector_of_bands_comes_out_as_orders() {
+        let config = StrategyConfig::Bands(serde_json::from_str(BANDS).expect("parameters"));
+        let state = State::from_json(STATE).expect("state");
+        let result = evaluate(&config, &state).expect("an evaluation");
+        let plan = &result.markets[0].plan;
+        assert_eq!(result.markets[0].keep, ["a", "d"]);
+        assert_eq!(plan.cancel, ["b", "c"]);
+        assert_eq!(shown(&plan.place), ["BUY Yes 15 @0.46", "BUY No 30 @0.48", "BUY No 30 @0.46"]);
+        assert!(plan.place_after_cancels.is_empty() && plan.residual.is_empty());
+    }
+
+    #[test]
+    fn what_waits_for_a_cancel_is_shown_apart() {
+        // The price fell: the old bid at 0.50 meets every new ask of YES at 0.50 or below, which here is a bid for NO.
+        let config = StrategyConfig::Amm(oddsmith_strategy::amm::Parameters { min_size: 5.0, ..Default::default() });
+        let mut state = State::from_json(STATE).expect("state");
+        let market = &mut state.markets[0];
+        market.book = serde_json::from_str(r#"{"bids": [["0.39", "100"]], "asks": [["0.41", "80"]]}"#).expect("book");
+        market.open_orders.truncate(1);
+        let result = evaluate(&config, &state).expect("an evaluation");
+        let plan = &result.markets[0].plan;
+        assert_eq!(plan.cancel, ["a"]);
+        assert!(shown(&plan.place_after_cancels).iter().all(|o| o.starts_with("BUY No")), "{plan:?}");
+        assert!(!plan.place_after_cancels.is_empty() && !plan.place.is_empty());
+    }
+
+    #[test]
+    fn without_a_book_the_reason_is_told() {
+        let config = StrategyConfig::Amm(Default::default());
+        let mut state = State::from_json(STATE).expect("state");
+        state.markets[0].book = None;
+        let result = evaluate(&config, &state).expect("an evaluation");
+        assert_eq!(result.markets[0].mode, Mode::Stop);
+        assert_eq!(result.markets[0].reasons[..], [oddsmith_domain::Reason::StaleBook]);
+        assert_eq!(result.markets[0].plan.cancel.len(), 4);
+    }
+
+    #[test]
+    fn a_bad_state_is_named() {
+        let error = State::from_json(r#"{"time_ms": 1, "collateral": "1", "market": []}"#).expect_err("bad");
+        assert!(error.to_string().contains("market"), "{error}");
+    }
+}

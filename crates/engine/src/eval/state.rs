@@ -1,0 +1,244 @@
+//! One state of the world as JSON: everything that a strategy sees, stated by hand.
+
+use oddsmith_book::PairBook;
+use oddsmith_domain::{
+    BookLevel, ConditionId, FeeSchedule, MarketCard, MarketId, MarketSource, Outcome, Price, Shares, Side, SizeText,
+    SnapshotHeader, Tick, Time, TokenId, Usdc,
+};
+use oddsmith_strategy::{OwnFill, OwnFills, Position};
+use serde::Deserialize;
+
+use super::EvalError;
+use crate::config::Planning;
+
+/// The state. Amounts and prices are decimal strings.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The wall clock in milliseconds since the Unix epoch.
+    pub time_ms: u64,
+    /// All the dollars of the wallet, those in open bids included.
+    pub collateral: Usdc,
+    /// The markets of the instance's scope, in their order.
+    pub markets: Vec<MarketState>,
+    /// How keen the planner is; exact when it is left out: what is not exactly as wanted is replaced.
+    #[serde(default)]
+    pub planning: Option<Planning>,
+}
+
+/// One market of the state.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketState {
+    /// Its name, used in the result.
+    pub slug: String,
+    /// The price grid.
+    pub tick: Tick,
+    /// The smallest order.
+    pub min_size: Shares,
+    /// The taker's fee; when it is left out the market has none stated.
+    #[serde(default)]
+    pub fee: Option<FeeState>,
+    /// When the market ends, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub end_s: Option<u64>,
+    /// Whether it settles through the neg-risk exchange.
+    #[serde(default)]
+    pub neg_risk: bool,
+    /// How long a marketable order waits, in milliseconds.
+    #[serde(default)]
+    pub taker_delay_ms: u64,
+    /// The book of a token; the other token's is its mirror.
+    #[serde(default)]
+    pub book: Option<BookState>,
+    /// How long ago the book was proven current, in milliseconds.
+    #[serde(default)]
+    pub book_age_ms: u64,
+    /// What is held of each outcome.
+    #[serde(default)]
+    pub position: Holdings,
+    /// The instance's open orders, oldest first.
+    #[serde(default)]
+    pub open_orders: Vec<OpenOrderState>,
+    /// The instance's recent fills, oldest first.
+    #[serde(default)]
+    pub fills: Vec<FillState>,
+    /// Whether the engine re-enters after doubt.
+    #[serde(default)]
+    pub caution: bool,
+}
+
+/// A fee schedule: `shares * rate * (p (1 - p))^exponent`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeState {
+    /// The rate, 0 … 1.
+    pub rate: Usdc,
+    /// The exponent, 0 … 4.
+    #[serde(default = "one")]
+    pub exponent: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// A token's book; levels in any order.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BookState {
+    /// Whose book it is.
+    #[serde(default = "yes")]
+    pub outcome: Outcome,
+    /// Price and size of each level.
+    pub bids: Vec<(Price, Shares)>,
+    /// Price and size of each level.
+    pub asks: Vec<(Price, Shares)>,
+}
+
+const fn yes() -> Outcome {
+    Outcome::Yes
+}
+
+/// Shares of both outcomes.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Holdings {
+    /// Of YES, settled.
+    pub yes: Shares,
+    /// Of NO, settled.
+    pub no: Shares,
+}
+
+/// An open order of the instance.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenOrderState {
+    /// Any name, used in the result.
+    pub id: String,
+    /// The token.
+    pub outcome: Outcome,
+    /// The side.
+    pub side: Side,
+    /// The limit price.
+    pub price: Price,
+    /// What may still fill.
+    pub size: Shares,
+}
+
+/// A fill of the instance, in YES terms.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FillState {
+    /// How long ago, in milliseconds.
+    pub age_ms: u64,
+    /// The side.
+    pub side: Side,
+    /// The size.
+    pub size: Shares,
+    /// The price.
+    pub price: Price,
+}
+
+impl State {
+    /// Reads a state.
+    ///
+    /// # Errors
+    /// [`EvalError::State`] says what is wrong, and where.
+    pub fn from_json(text: &str) -> Result<State, EvalError> {
+        serde_json::from_str(text).map_err(|error| EvalError::State(error.to_string()))
+    }
+
+    /// The moment: the monotonic clock is the wall clock.
+    pub(super) const fn now(&self) -> Time {
+        let ns = self.time_ms.saturating_mul(Time::MILLI);
+        Time { mono_ns: ns, wall_ns: ns }
+    }
+}
+
+impl MarketState {
+    pub(super) fn card(&self, id: MarketId) -> Result<MarketCard, EvalError> {
+        let token = |outcome: Outcome| {
+            let mut bytes = [0; 32];
+            bytes[24..28].copy_from_slice(&id.0.to_be_bytes());
+            bytes[31] = outcome.index() as u8 + 1;
+            TokenId::from_be_bytes(bytes)
+        };
+        let condition =
+            ConditionId::parse(&format!("0x{:x}", id.0)).map_err(|error| EvalError::State(error.to_string()))?;
+        let fee = self.fee.as_ref().map(|fee| FeeSchedule::new(fee.rate.micros(), fee.exponent, true)).transpose();
+        Ok(MarketCard {
+            condition,
+            slug: self.slug.clone(),
+            question: String::new(),
+            tokens: Outcome::BOTH.map(token),
+            outcomes: ["Yes".to_owned(), "No".to_owned()],
+            tick: Some(self.tick),
+            min_size: Some(self.min_size),
+            fee: fee.map_err(|error| EvalError::State(format!("market {}: {error}", self.slug)))?,
+            end_wall_s: self.end_s,
+            neg_risk: self.neg_risk,
+            accepting_orders: true,
+            taker_delay_ms: self.taker_delay_ms,
+        })
+    }
+
+    pub(super) fn book(&self, id: MarketId, card: &MarketCard, now: Time) -> PairBook {
+        let mut book = PairBook::new(card);
+        let Some(state) = &self.book else { return book };
+        let header = SnapshotHeader {
+            asset: id.asset(state.outcome),
+            timestamp_ms: now.wall_ms(),
+            hash: None,
+            first_level: 0,
+            bids: 0,
+            asks: 0,
+            tick: None,
+            min_size: None,
+            neg_risk: None,
+            last_trade: None,
+            last_trade_stated: false,
+            version_v2: false,
+            irregular_text: true,
+        };
+        let levels = |side: &[(Price, Shares)]| -> Vec<BookLevel> {
+            side.iter()
+                .map(|&(price, shares)| BookLevel { price, price_decimals: 4, size: SizeText { shares, decimals: 6 } })
+                .collect()
+        };
+        book.apply_snapshot(
+            state.outcome,
+            &header,
+            &levels(&state.bids),
+            &levels(&state.asks),
+            now,
+            MarketSource::Rest,
+        );
+        book.end_of_frame(now);
+        book
+    }
+
+    pub(super) fn held(&self) -> [Shares; 2] {
+        [self.position.yes, self.position.no]
+    }
+
+    /// Holdings, with what open sells have promised taken off what can be sold.
+    pub(super) fn positions(&self) -> [Position; 2] {
+        Outcome::BOTH.map(|outcome| {
+            let held = self.held()[outcome.index()];
+            let promised: Shares =
+                self.open_orders.iter().filter(|o| o.outcome == outcome && o.side == Side::Sell).map(|o| o.size).sum();
+            Position { matched: held, settled: held, sellable: (held - promised).max(Shares::ZERO) }
+        })
+    }
+
+    pub(super) fn fills(&self, now: Time) -> OwnFills {
+        let mut fills = OwnFills::default();
+        for fill in &self.fills {
+            let mono_ns = now.mono_ns.saturating_sub(fill.age_ms.saturating_mul(Time::MILLI));
+            let FillState { side, size, price, .. } = *fill;
+            fills.push(OwnFill { mono_ns, side, size, notional: size.cost_floor(price) });
+        }
+        fills
+    }
+}
