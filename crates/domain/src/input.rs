@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, AssetId, MarketCard, OrderId, Price, RunId, Shares, Side, TradeId, Usdc};
+use crate::{Address, AssetId, MarketCard, OrderId, Price, RunId, Scope, Shares, Side, TradeId, Usdc};
 
 /// The sequence number of the output that carried an action; its one result names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,6 +117,16 @@ pub enum Command {
     Resume,
     /// Cancel everything and never quote again in this run.
     Shutdown,
+    /// Throw the kill switch: cancel everything and quote nothing, in this run and the next, until [`Command::Reset`].
+    Kill,
+    /// A person has looked: the kill switch, a reached loss limit and open breakers are undone.
+    Reset,
+    /// Only orders that reduce what is held, in this scope.
+    Reduce(Scope),
+    /// No orders in this scope; what works there is cancelled.
+    Halt(Scope),
+    /// Undo [`Command::Reduce`] and [`Command::Halt`] of this scope, and its open breakers.
+    Activate(Scope),
 }
 
 /// The result of one action.

@@ -23,6 +23,7 @@ mod decimal;
 mod fee;
 mod id;
 mod input;
+mod latch;
 mod market;
 mod order;
 mod output;
@@ -44,6 +45,7 @@ pub use input::{
     GatewayOutcome, Input, Link, LinkState, MakerLeg, MarketSource, PlaceOutcome, RefusalCode, Setup, TradeStatus,
     UnknownCause, VenueOrderStatus,
 };
+pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{

@@ -4,8 +4,8 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssetId, InstanceId, IntentId, MarketId, OrderId, OrderState, Outcome, PlaceOrder, Price, Shares, Side, TradeId,
-    TradeStatus, Usdc,
+    AssetId, InstanceId, IntentId, Latch, LatchScope, Latched, MarketId, OrderId, OrderState, Outcome, PlaceOrder,
+    Price, ProfitMark, Shares, Side, TradeId, TradeStatus, Usdc,
 };
 
 /// One thing that came out of the engine.
@@ -190,6 +190,10 @@ pub enum Denial {
     SelfTrade,
     /// The market's card lacks what an order needs.
     CardIncomplete,
+    /// A latch halts the wallet, the market or the instance.
+    Latched,
+    /// Only orders that reduce what the instance holds are allowed, and this one would not.
+    ReduceOnly,
 }
 
 /// How far a market's book can be trusted.
@@ -209,7 +213,7 @@ pub enum BookHealth {
     Dirty,
 }
 
-/// What doubt covers.
+/// What doubt, or a command, covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -217,6 +221,8 @@ pub enum Scope {
     Market(MarketId),
     /// Everything under the key.
     Wallet,
+    /// One strategy instance. Doubt never covers one: what is uncertain is uncertain for all who trade there.
+    Instance(InstanceId),
 }
 
 /// Why there is doubt.
@@ -247,6 +253,12 @@ pub enum DoubtCause {
     DailyLoss,
     /// Own state and the venue's do not agree.
     Mismatch,
+    /// The kill switch is thrown, or cools down.
+    KillSwitch,
+    /// The market's breaker is open.
+    Breaker,
+    /// The operator halted the scope.
+    Halted,
 }
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -405,4 +417,15 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// Something stops or narrows trading from now on, a restart included.
+    Latched(Latched),
+    /// A latch ended, by itself or by the operator.
+    Unlatched {
+        /// What it covered.
+        scope: LatchScope,
+        /// What it was.
+        latch: Latch,
+    },
+    /// How the wallet's profit stands: at each new day, at each latch it causes, and at most once a second when it moved.
+    Profit(ProfitMark),
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_book::ShardProof;
 use oddsmith_domain::{
-    Action, ActionSeq, AssetId, Command, ConditionId, DoubtCause, Event, Input, InstanceId, Link, LinkState,
-    MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, OrderId, Output, OutputBody, Scope, Setup, Time,
-    TradeId, Usdc,
+    Action, ActionSeq, AssetId, Command, ConditionId, DoubtCause, Event, Input, InstanceId, KillReason, Link,
+    LinkState, MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, OrderId, Output, OutputBody, Scope, Setup,
+    Time, TradeId, TradingMode, Usdc,
 };
 use oddsmith_execution::{Fills, Ledger, OrderBuilder, Orders, Plan};
 use oddsmith_polymarket::AssetTable;
@@ -370,6 +370,11 @@ impl Engine {
             Command::Stop => self.doubt_wallet(DoubtCause::Operator, now, out),
             Command::Resume => self.wallet.resolve(DoubtCause::Operator),
             Command::Shutdown => self.doubt_wallet(DoubtCause::Shutdown, now, out),
+            Command::Kill => self.kill(KillReason::Operator, now, out),
+            Command::Reset => self.reset(now, out),
+            Command::Reduce(scope) => self.set_mode(scope, TradingMode::Reducing, now, out),
+            Command::Halt(scope) => self.set_mode(scope, TradingMode::Halted, now, out),
+            Command::Activate(scope) => self.set_mode(scope, TradingMode::Active, now, out),
         }
     }
 

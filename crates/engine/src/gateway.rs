@@ -189,7 +189,7 @@ impl Engine {
                 match scope {
                     Scope::Wallet if self.wallet.awaits(result.action) => self.wallet.done(now, 0),
                     Scope::Market(market) => self.finish_market_cancel(market, result.action, now, out),
-                    Scope::Wallet => {}
+                    Scope::Wallet | Scope::Instance(_) => {}
                 }
             }
             Err(cause) => {
@@ -204,7 +204,7 @@ impl Engine {
                         }
                         self.doubt_wallet(DoubtCause::UnknownOrder, now, out);
                     }
-                    Scope::Wallet => {}
+                    Scope::Wallet | Scope::Instance(_) => {}
                 }
             }
         }

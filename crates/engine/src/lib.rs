@@ -39,6 +39,7 @@ mod doubt;
 pub mod eval;
 mod evaluate;
 mod gateway;
+mod guard;
 mod instance;
 mod lanes;
 mod lists;

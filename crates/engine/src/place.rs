@@ -1,7 +1,8 @@
 //! From wishes to orders: planning, the permit, building, cancelling.
 
 use oddsmith_domain::{
-    Action, Denial, Event, InstanceId, MarketId, OrderId, OrderState, OrderType, Outcome, Output, Shares, Time, Usdc,
+    Action, Denial, Event, InstanceId, MarketId, OrderId, OrderState, OrderType, Outcome, Output, Shares, Time,
+    TradingMode, Usdc,
 };
 use oddsmith_execution::{Leg, Ownership, PlanInput, WorkingOrder, plan};
 use oddsmith_risk::{MarketExposure, OpenOrder, Proposal, Standing};
@@ -53,8 +54,10 @@ impl Engine {
         let mut working = std::mem::take(&mut self.scratch.working);
         let mut made = std::mem::take(&mut self.scratch.plan);
         working.clear();
+        let (mode, net_held) = (self.trading_mode(id, market), self.own_exposure(id, market).net_held());
         let wanted = self.instances.get(usize::from(id.0)).and_then(|i| i.wants.get(&market));
-        let keep = wanted.and_then(|w| w.rest.as_ref()).map_or(&[][..], |rest| &rest.keep);
+        let rest = wanted.and_then(|w| w.rest.as_ref()).filter(|_| mode == TradingMode::Active);
+        let keep = rest.map_or(&[][..], |rest| &rest.keep);
         working.extend(self.orders.open_in(market).filter(|o| o.place.instance == id).map(|o| WorkingOrder {
             id: o.place.id,
             open: o.open(),
@@ -66,6 +69,8 @@ impl Engine {
         let wanted = self.instances.get_mut(usize::from(id.0)).and_then(|i| i.wants.get_mut(&market));
         if let (Some((Some(min_size), Some(tick))), Some(wanted)) = (card, wanted) {
             let quotes = wanted.rest.as_ref().map_or(&[][..], |rest| &rest.quotes);
+            let narrowed = crate::guard::narrow(mode, net_held, quotes);
+            let quotes = narrowed.as_deref().unwrap_or(quotes);
             let policy = self.config.planning.policy();
             plan(&PlanInput { quotes, working: &working, available, min_size, tick, policy }, &mut made);
             let paused = now.mono_ns < wanted.paused_until;
@@ -125,6 +130,8 @@ impl Engine {
         market: MarketId,
         now: Time,
     ) -> Result<oddsmith_domain::PlaceOrder, Denial> {
+        let mode = self.trading_mode(owner.instance, market);
+        let own = self.own_exposure(owner.instance, market);
         let (exposure, others) = (self.exposure(market), self.other_losses(market));
         let free_collateral = self.free_collateral();
         let asset = market.asset(order.outcome);
@@ -136,6 +143,8 @@ impl Engine {
         let standing = Standing {
             card: &known.card,
             exposure: &exposure,
+            own: &own,
+            mode,
             other_losses: others,
             free_collateral,
             sellable,

@@ -242,11 +242,7 @@ impl Engine {
             market.mark = market.book.mid(Outcome::Yes).and_then(price_of).or(market.mark);
         }
         let profit = self.profit();
-        if self.gate.mark(profit, now.wall_s()) {
-            self.doubt_wallet(DoubtCause::DailyLoss, now, out);
-        } else if !self.gate.loss_latched(now.wall_s()) {
-            self.wallet.resolve(DoubtCause::DailyLoss);
-        }
+        self.watch_latches(profit, now, out);
     }
 
     /// Cancels, at once and without waiting for an evaluation, every order that its book has moved through.

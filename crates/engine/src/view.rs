@@ -160,6 +160,9 @@ impl Engine {
         match scope {
             Scope::Wallet => self.orders.open().map(|order| order.place.id).collect(),
             Scope::Market(market) => self.orders.open_in(market).map(|order| order.place.id).collect(),
+            Scope::Instance(id) => {
+                self.orders.open().filter(|order| order.place.instance == id).map(|order| order.place.id).collect()
+            }
         }
     }
 
@@ -175,6 +178,8 @@ impl Engine {
         let market = match scope {
             Scope::Wallet => false,
             Scope::Market(id) => self.markets.get(id.index()).is_some_and(|market| market.doubt.is_verified()),
+            // An instance's orders are cancelled one by one: each is gone only when the venue has said so.
+            Scope::Instance(id) => self.orders.open().all(|order| order.place.instance != id),
         };
         market || self.wallet.is_verified()
     }

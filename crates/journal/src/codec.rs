@@ -133,6 +133,7 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
     let scoped = |scope: &Scope| match scope {
         Scope::Market(market) => Ids { market: Some(*market), ..none },
         Scope::Wallet => none,
+        Scope::Instance(instance) => Ids { instance: Some(*instance), ..none },
     };
     match event {
         Event::Decision { instance, market, intent, .. } => {
@@ -155,6 +156,9 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Undecodable { .. } => (Kind::UNDECODABLE, none),
         Event::Refused { order, .. } => (Kind::REFUSED, Ids { order: Some(*order), ..none }),
         Event::Alert { .. } => (Kind::ALERT, none),
+        Event::Latched(_) => (Kind::LATCHED, none),
+        Event::Unlatched { .. } => (Kind::UNLATCHED, none),
+        Event::Profit(_) => (Kind::PROFIT, none),
     }
 }
 

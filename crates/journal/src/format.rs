@@ -114,6 +114,12 @@ kinds! {
     REFUSED = 0x20e, "event.refused";
     /// For a person.
     ALERT = 0x20f, "event.alert";
+    /// Something stops or narrows trading.
+    LATCHED = 0x210, "event.latched";
+    /// A latch ended.
+    UNLATCHED = 0x211, "event.unlatched";
+    /// How the wallet's profit stands.
+    PROFIT = 0x212, "event.profit";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

@@ -90,6 +90,22 @@ impl MarketExposure {
         }
     }
 
+    /// Whether an order can only bring the net position nearer to zero, whatever else of its direction fills too.
+    #[must_use]
+    pub fn is_reduced_by(&self, order: &OpenOrder) -> bool {
+        let net = self.held[0] - self.held[1];
+        match order.in_yes_terms().0 {
+            Side::Buy => self.open_buys[0] + self.open_sells[1] + order.size <= -net,
+            Side::Sell => self.open_sells[0] + self.open_buys[1] + order.size <= net,
+        }
+    }
+
+    /// YES less NO of what is held.
+    #[must_use]
+    pub fn net_held(&self) -> Shares {
+        self.held[0] - self.held[1]
+    }
+
     /// The worst that holdings and open orders can come to.
     ///
     /// If YES wins, held YES pay one dollar each; a fill of an open NO buy loses its cost, a fill of an open YES sell forgoes

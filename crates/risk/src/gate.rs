@@ -1,8 +1,13 @@
 //! The check that every order passes, and the proof that it did.
 
-use oddsmith_domain::{Denial, MarketCard, Price, Shares, Side, Tick, Usdc};
+use oddsmith_domain::{
+    Denial, Event, KillReason, Latch, LatchScope, Latched, MarketCard, Price, ProfitMark, Shares, Side, Tick, Time,
+    TradingMode, Usdc,
+};
 
-use crate::{Limits, MarketExposure, OpenOrder};
+use crate::limits::DailyLossReset;
+use crate::profit::{day_ends_s, day_loss, marked};
+use crate::{Latches, Limits, MarketExposure, OpenOrder};
 
 /// An order that somebody would like to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +25,10 @@ pub struct Standing<'a> {
     pub card: &'a MarketCard,
     /// The market without the proposal.
     pub exposure: &'a MarketExposure,
+    /// The part of it that is the instance's own.
+    pub own: &'a MarketExposure,
+    /// How far the instance may trade in the market.
+    pub mode: TradingMode,
     /// The worst-case losses of all other markets together.
     pub other_losses: Usdc,
     /// Free collateral of the wallet.
@@ -54,21 +63,21 @@ impl Permit {
     }
 }
 
-/// The keeper of the limits.
+/// The keeper of the limits, of what stops trading, and of the day's loss.
 #[derive(Clone, Debug)]
 pub struct Gate {
     limits: Limits,
-    /// The UTC day whose loss limit was reached.
-    tripped_day: Option<u64>,
-    /// The UTC day that the loss is counted from, and the equity at its start.
-    day: Option<(u64, Usdc)>,
+    latches: Latches,
+    mark: Option<ProfitMark>,
+    /// When the mark was last told, and what it was.
+    told: Option<(u64, ProfitMark)>,
 }
 
 impl Gate {
     /// A gate with these limits.
     #[must_use]
-    pub const fn new(limits: Limits) -> Gate {
-        Gate { limits, tripped_day: None, day: None }
+    pub fn new(limits: Limits) -> Gate {
+        Gate { limits, latches: Latches::default(), mark: None, told: None }
     }
 
     /// The limits.
@@ -77,29 +86,63 @@ impl Gate {
         &self.limits
     }
 
-    /// Takes note of the wallet's profit since the start of the run, realised and unrealised. Returns `true` once, when the day's
-    /// loss limit is reached by it.
-    pub fn mark(&mut self, profit: Usdc, wall_s: u64) -> bool {
-        let today = wall_s / 86_400;
-        let start = match self.day {
-            Some((day, start)) if day == today => start,
-            _ => {
-                self.day = Some((today, profit));
-                profit
-            }
-        };
-        let tripped = start - profit >= self.limits.max_daily_loss_usdc;
-        if tripped && self.tripped_day != Some(today) {
-            self.tripped_day = Some(today);
-            return true;
-        }
-        false
+    /// What stops or narrows trading.
+    #[must_use]
+    pub const fn latches(&self) -> &Latches {
+        &self.latches
     }
 
-    /// Whether the day's loss limit has been reached.
+    /// The same, to throw or undo.
+    pub fn latches_mut(&mut self) -> &mut Latches {
+        &mut self.latches
+    }
+
+    /// How the profit stood when it was last looked at.
     #[must_use]
-    pub fn loss_latched(&self, wall_s: u64) -> bool {
-        self.tripped_day == Some(wall_s / 86_400)
+    pub const fn profit_mark(&self) -> Option<&ProfitMark> {
+        self.mark.as_ref()
+    }
+
+    /// Takes over what held when the run before ended. Returns the events that tell it to this run's readers.
+    pub fn restore(&mut self, latches: &[Latched], mark: Option<ProfitMark>) -> Vec<Event> {
+        let mut events: Vec<Event> = latches.iter().filter_map(|l| self.latches.engage(l.clone())).collect();
+        self.mark = mark;
+        events.extend(mark.map(Event::Profit));
+        events
+    }
+
+    /// Takes note of the wallet's profit, realised and unrealised with fees in. Returns what is to be told: a new day, the
+    /// day's loss limit when it is reached, and how the profit stands, at most once a second.
+    pub fn mark(&mut self, profit: Usdc, wall_ns: u64) -> Vec<Event> {
+        let hour = self.limits.daily_reset_hour_utc;
+        let mark = marked(self.mark, profit, wall_ns / Time::SECOND, hour);
+        let new_day = self.mark.is_none_or(|before| before.day != mark.day);
+        self.mark = Some(mark);
+        let mut events = Vec::new();
+        if day_loss(&mark) >= self.limits.max_daily_loss_usdc {
+            let until = day_ends_s(mark.day, hour).saturating_mul(Time::SECOND);
+            let (latch, until_wall_ns) = match self.limits.daily_loss_reset {
+                DailyLossReset::NextDay => (Latch::DailyLoss, Some(until)),
+                DailyLossReset::Operator => (Latch::Kill(KillReason::DailyLoss), None),
+            };
+            events.extend(self.latches.engage(Latched { scope: LatchScope::Wallet, latch, until_wall_ns }));
+        }
+        let due = match self.told {
+            Some((at, told)) => told != mark && wall_ns.saturating_sub(at) >= Time::SECOND,
+            None => true,
+        };
+        if new_day || due || !events.is_empty() {
+            self.told = Some((wall_ns, mark));
+            events.insert(0, Event::Profit(mark));
+        }
+        events
+    }
+
+    /// A person has looked: what was lost so far does not count against the day's limit and the drawdown any more.
+    pub fn forgive_losses(&mut self) -> Option<Event> {
+        let mark = self.mark.as_mut()?;
+        (mark.day_start, mark.peak) = (mark.profit, mark.profit);
+        Some(Event::Profit(*mark))
     }
 
     /// Checks a proposed order against every limit.
@@ -113,6 +156,12 @@ impl Gate {
         let order = &proposal.order;
         if standing.halted {
             return Err(Denial::Halted);
+        }
+        match standing.mode {
+            TradingMode::Active => {}
+            TradingMode::Reducing if standing.own.is_reduced_by(order) => {}
+            TradingMode::Reducing => return Err(Denial::ReduceOnly),
+            TradingMode::Halted => return Err(Denial::Latched),
         }
         if standing.market_halted || !standing.card.accepting_orders {
             return Err(Denial::MarketHalted);
@@ -216,6 +265,8 @@ mod tests {
         let mut standing = Standing {
             card: &card,
             exposure: &exposure,
+            own: &exposure,
+            mode: TradingMode::Active,
             other_losses: Usdc::ZERO,
             free_collateral: Usdc::from_whole(1_000),
             sellable: Shares::from_whole(1_000),
@@ -234,6 +285,8 @@ mod tests {
         assert_eq!(check(d(), buy, none), Ok(()));
         assert_eq!(check(d(), buy, |s| s.halted = true), Err(Denial::Halted));
         assert_eq!(check(d(), buy, |s| s.market_halted = true), Err(Denial::MarketHalted));
+        assert_eq!(check(d(), buy, |s| s.mode = TradingMode::Halted), Err(Denial::Latched));
+        assert_eq!(check(d(), buy, |s| s.mode = TradingMode::Reducing), Err(Denial::ReduceOnly));
         assert_eq!(check(d(), proposal(Outcome::Yes, Side::Buy, "0.505", "20"), none), Err(Denial::OffGrid));
         assert_eq!(check(d(), proposal(Outcome::Yes, Side::Buy, "0.5", "4.99"), none), Err(Denial::MinSize));
         assert_eq!(check(d(), buy, |s| s.free_collateral = Usdc::from_whole(9)), Err(Denial::Collateral));
@@ -270,6 +323,8 @@ mod tests {
         let standing = Standing {
             card: &card,
             exposure: &exposure,
+            own: &exposure,
+            mode: TradingMode::Active,
             other_losses: Usdc::from_whole(5_000),
             free_collateral: Usdc::ZERO,
             sellable: Shares::from_whole(900),
@@ -282,14 +337,38 @@ mod tests {
 
     #[test]
     fn the_days_loss_latches_until_the_next_day() {
-        let mut gate = Gate::new(Limits { max_daily_loss_usdc: Usdc::from_whole(10), ..Limits::default() });
-        let day = 20_000 * 86_400;
-        assert!(!gate.mark(Usdc::from_whole(3), day));
-        assert!(!gate.mark(Usdc::from_whole(-6), day + 60));
-        assert!(gate.mark(Usdc::from_whole(-7), day + 61), "ten below the day's start");
-        assert!(!gate.mark(Usdc::from_whole(-50), day + 62), "said once");
-        assert!(gate.loss_latched(day + 86_399) && !gate.loss_latched(day + 86_400));
-        assert!(!gate.mark(Usdc::from_whole(-50), day + 86_400), "a new day counts from its own start");
+        let limits = Limits { max_daily_loss_usdc: Usdc::from_whole(10), daily_reset_hour_utc: 6, ..Limits::default() };
+        let mut gate = Gate::new(limits);
+        let ns = |s: u64| (20_000 * 86_400 + 6 * 3_600 + s) * Time::SECOND;
+        let latched = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Latched(_)));
+        assert!(!latched(&gate.mark(Usdc::from_whole(3), ns(0))));
+        assert!(!latched(&gate.mark(Usdc::from_whole(-6), ns(60))));
+        assert!(latched(&gate.mark(Usdc::from_whole(-7), ns(61))), "ten below the day's start");
+        assert!(!latched(&gate.mark(Usdc::from_whole(-50), ns(62))), "said once");
+        assert!(gate.latches_mut().expire(ns(86_399)).is_empty());
+        assert_eq!(gate.latches_mut().expire(ns(86_400)).len(), 1);
+        assert!(!latched(&gate.mark(Usdc::from_whole(-50), ns(86_400))), "a new day counts from its own start");
+    }
+
+    #[test]
+    fn a_loss_that_needs_a_person_throws_the_kill_switch_and_outlives_the_process() {
+        let limits = Limits {
+            max_daily_loss_usdc: Usdc::from_whole(10),
+            daily_loss_reset: DailyLossReset::Operator,
+            ..Limits::default()
+        };
+        let mut gate = Gate::new(limits.clone());
+        let mut events = gate.mark(Usdc::ZERO, 1);
+        events.extend(gate.mark(Usdc::from_whole(-10), 2));
+        assert_eq!(gate.latches().killed(), Some(KillReason::DailyLoss));
+        let held: Vec<_> = gate.latches().iter().cloned().collect();
+        let mut next = Gate::new(limits);
+        next.restore(&held, gate.profit_mark().copied());
+        assert!(next.latches_mut().expire(u64::MAX).is_empty(), "no day ends it");
+        assert_eq!(next.latches().killed(), Some(KillReason::DailyLoss));
+        next.latches_mut().release(|_| true);
+        next.forgive_losses();
+        assert!(next.mark(Usdc::from_whole(-19), 3).iter().all(|e| !matches!(e, Event::Latched(_))));
     }
 
     proptest! {
@@ -312,6 +391,8 @@ mod tests {
                 let standing = Standing {
                     card: &card,
                     exposure: &exposure,
+                    own: &exposure,
+                    mode: TradingMode::Active,
                     other_losses: Usdc::from_whole(900),
                     free_collateral: Usdc::from_whole(10_000),
                     sellable: Shares::from_whole(10_000),

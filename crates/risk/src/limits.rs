@@ -22,8 +22,12 @@ pub struct Limits {
     pub max_market_loss_usdc: Usdc,
     /// The largest sum of all markets' worst-case losses, in dollars.
     pub max_total_loss_usdc: Usdc,
-    /// Once the day's loss (realised and unrealised, since 00:00 UTC) reaches this, nothing is quoted until the next day.
+    /// Once the day's loss (realised and unrealised, fees in) reaches this, everything is cancelled and nothing quoted.
     pub max_daily_loss_usdc: Usdc,
+    /// When a day begins, in hours after midnight UTC. 0 … 23.
+    pub daily_reset_hour_utc: u8,
+    /// What brings trading back after the day's loss limit was reached.
+    pub daily_loss_reset: DailyLossReset,
     /// The most orders of one market that may be open at once.
     pub max_open_orders: u32,
 }
@@ -39,19 +43,34 @@ impl Default for Limits {
             max_market_loss_usdc: Usdc::from_whole(200),
             max_total_loss_usdc: Usdc::from_whole(1_000),
             max_daily_loss_usdc: Usdc::from_whole(100),
+            daily_reset_hour_utc: 0,
+            daily_loss_reset: DailyLossReset::NextDay,
             max_open_orders: 50,
         }
     }
 }
 
+/// What brings trading back after the day's loss limit was reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DailyLossReset {
+    /// The next day, or the operator's reset.
+    #[default]
+    NextDay,
+    /// Only the operator's reset: the loss throws the kill switch.
+    Operator,
+}
+
 /// A limit that cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("limit `{name}` is {value}: it must be above 0")]
+#[error("limit `{name}` is {value}: {range} is needed")]
 pub struct LimitError {
     /// The limit.
     pub name: &'static str,
     /// What it was.
     pub value: String,
+    /// What it may be.
+    pub range: &'static str,
 }
 
 impl Limits {
@@ -72,11 +91,16 @@ impl Limits {
         ];
         for (name, micros) in values {
             if micros <= 0 {
-                return Err(LimitError { name, value: Usdc::from_micros(micros).to_string() });
+                let value = Usdc::from_micros(micros).to_string();
+                return Err(LimitError { name, value, range: "a value above 0" });
             }
         }
         if self.max_open_orders == 0 {
-            return Err(LimitError { name: "max_open_orders", value: "0".to_owned() });
+            return Err(LimitError { name: "max_open_orders", value: "0".to_owned(), range: "a value above 0" });
+        }
+        if self.daily_reset_hour_utc > 23 {
+            let value = self.daily_reset_hour_utc.to_string();
+            return Err(LimitError { name: "daily_reset_hour_utc", value, range: "0 … 23" });
         }
         Ok(())
     }

@@ -1,0 +1,178 @@
+//! What stops or narrows trading: the kill switch, the operator's modes, the day's loss, and how each takes effect.
+
+use oddsmith_domain::{
+    DesiredQuote, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, Output, ProfitMark,
+    Scope, Shares, Side, Time, TradingMode, Usdc,
+};
+use oddsmith_risk::{MarketExposure, OpenOrder};
+
+use crate::core::Engine;
+
+/// The doubts by which a latch halts the wallet or a market: everything is cancelled, and it is shown that nothing is left.
+const LATCH_CAUSES: [DoubtCause; 4] =
+    [DoubtCause::KillSwitch, DoubtCause::DailyLoss, DoubtCause::Breaker, DoubtCause::Halted];
+
+impl Engine {
+    /// Throws the kill switch.
+    pub(crate) fn kill(&mut self, reason: KillReason, now: Time, out: &mut Vec<Output>) {
+        let latch = Latched { scope: LatchScope::Wallet, latch: Latch::Kill(reason), until_wall_ns: None };
+        self.engage(latch, now, out);
+    }
+
+    /// The operator has looked: what the engine stopped by itself goes on. The operator's own words stay.
+    pub(crate) fn reset(&mut self, now: Time, out: &mut Vec<Output>) {
+        let mut events = self
+            .gate
+            .latches_mut()
+            .release(|l| matches!(l.latch, Latch::Kill(_) | Latch::DailyLoss | Latch::Breaker(_)));
+        events.extend(self.gate.forgive_losses());
+        self.tell_all(events, out);
+        self.apply_latches(now, out);
+    }
+
+    /// The operator's word about a scope.
+    pub(crate) fn set_mode(&mut self, scope: Scope, mode: TradingMode, now: Time, out: &mut Vec<Output>) {
+        let Some(scope) = self.lasting(scope) else {
+            let text = format!("there is no {scope:?}: the command changed nothing");
+            return self.emit.event(out, Event::Alert { text });
+        };
+        if mode == TradingMode::Active {
+            let ends = |latch| matches!(latch, Latch::Mode(_) | Latch::Breaker(_) | Latch::CoolDown);
+            let events = self.gate.latches_mut().release(|l| l.scope == scope && ends(l.latch));
+            self.tell_all(events, out);
+        } else if let Some(event) =
+            self.gate.latches_mut().engage(Latched { scope, latch: Latch::Mode(mode), until_wall_ns: None })
+        {
+            self.emit.event(out, event);
+        }
+        self.apply_latches(now, out);
+    }
+
+    /// Throws a latch, tells it and lets it take effect.
+    pub(crate) fn engage(&mut self, latched: Latched, now: Time, out: &mut Vec<Output>) {
+        if let Some(event) = self.gate.latches_mut().engage(latched) {
+            self.emit.event(out, event);
+            self.apply_latches(now, out);
+        }
+    }
+
+    /// Takes over what held when the run before ended.
+    pub fn restore_latches(&mut self, latches: &[Latched], mark: Option<ProfitMark>, now: Time, out: &mut Vec<Output>) {
+        let events = self.gate.restore(latches, mark);
+        self.tell_all(events, out);
+        self.apply_latches(now, out);
+    }
+
+    /// Looks at the profit and at what ends by itself.
+    pub(crate) fn watch_latches(&mut self, profit: Usdc, now: Time, out: &mut Vec<Output>) {
+        let mut events = self.gate.latches_mut().expire(now.wall_ns);
+        events.extend(self.gate.mark(profit, now.wall_ns));
+        if events.is_empty() {
+            return;
+        }
+        let changed = events.iter().any(|event| !matches!(event, Event::Profit(_)));
+        self.tell_all(events, out);
+        if changed {
+            self.apply_latches(now, out);
+        }
+    }
+
+    /// How far an instance may trade in a market.
+    pub(crate) fn trading_mode(&self, instance: InstanceId, market: MarketId) -> TradingMode {
+        let latches = self.gate.latches();
+        let (Some(market), Some(instance)) =
+            (self.markets.get(market.index()), self.instances.get(usize::from(instance.0)))
+        else {
+            return TradingMode::Halted;
+        };
+        latches.mode(&market.card.condition, &instance.name)
+    }
+
+    /// Brings the doubts and the plans into line with the latches that hold. Also for a market that has just become known.
+    pub(crate) fn apply_latches(&mut self, now: Time, out: &mut Vec<Output>) {
+        for cause in LATCH_CAUSES {
+            let halts = |latch| cause_of(latch) == Some(cause);
+            let wallet = self.gate.latches().iter().any(|l| l.scope == LatchScope::Wallet && halts(l.latch));
+            if wallet {
+                self.doubt_wallet(cause, now, out);
+            } else {
+                self.wallet.resolve(cause);
+            }
+            for index in 0..self.markets.len() {
+                let Some(market) = self.markets.get_mut(index) else { continue };
+                let (id, condition) = (market.id, market.card.condition);
+                let own = |scope: &LatchScope| matches!(scope, LatchScope::Market(c) if *c == condition);
+                if self.gate.latches().iter().any(|l| own(&l.scope) && halts(l.latch)) {
+                    self.doubt_market(id, cause, now, out);
+                } else {
+                    market.doubt.resolve(cause);
+                }
+            }
+        }
+        for index in 0..self.markets.len() {
+            if let Ok(index) = u32::try_from(index) {
+                self.wake(MarketId(index), true);
+            }
+        }
+        self.pending = true;
+    }
+
+    /// The name of a scope that outlives the run.
+    fn lasting(&self, scope: Scope) -> Option<LatchScope> {
+        Some(match scope {
+            Scope::Wallet => LatchScope::Wallet,
+            Scope::Market(id) => LatchScope::Market(self.markets.get(id.index())?.card.condition),
+            Scope::Instance(id) => LatchScope::Instance(self.instances.get(usize::from(id.0))?.name.clone()),
+        })
+    }
+
+    fn tell_all(&mut self, events: Vec<Event>, out: &mut Vec<Output>) {
+        for event in events {
+            self.emit.event(out, event);
+        }
+    }
+
+    /// What one instance holds and has open in a market.
+    pub(crate) fn own_exposure(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
+        let account = self.ledger.account(instance, market);
+        let mut exposure = MarketExposure::new(account.shares, account.cost_basis());
+        let own = self.orders.open_in(market).filter(|o| o.place.instance == instance);
+        own.for_each(|o| exposure.add(&o.open()));
+        exposure
+    }
+}
+
+/// The doubt by which a latch halts its scope; none for a latch that only narrows.
+const fn cause_of(latch: Latch) -> Option<DoubtCause> {
+    match latch {
+        Latch::Kill(_) | Latch::CoolDown => Some(DoubtCause::KillSwitch),
+        Latch::DailyLoss => Some(DoubtCause::DailyLoss),
+        Latch::Breaker(_) => Some(DoubtCause::Breaker),
+        Latch::Mode(TradingMode::Halted) => Some(DoubtCause::Halted),
+        Latch::Mode(TradingMode::Active | TradingMode::Reducing) | Latch::HalfSize => None,
+    }
+}
+
+/// The quotes that a mode leaves of a wish; `None` if it leaves all of them as they are. While reducing, only the side that
+/// brings the net position `held` to zero is left, and together no more than that.
+pub(crate) fn narrow(mode: TradingMode, held: Shares, quotes: &[DesiredQuote]) -> Option<Vec<DesiredQuote>> {
+    match mode {
+        TradingMode::Active => None,
+        TradingMode::Halted => Some(Vec::new()),
+        TradingMode::Reducing => {
+            let mut left = held.abs();
+            let wanted = if held.is_positive() { Side::Sell } else { Side::Buy };
+            let reduces = |quote: &&DesiredQuote| {
+                let DesiredQuote { outcome, side, price, size, .. } = **quote;
+                OpenOrder { outcome, side, price, size }.in_yes_terms().0 == wanted
+            };
+            let mut narrowed: Vec<_> = quotes.iter().filter(reduces).copied().collect();
+            for quote in &mut narrowed {
+                quote.size = quote.size.min(left);
+                left -= quote.size;
+            }
+            narrowed.retain(|quote| quote.size.is_positive());
+            Some(narrowed)
+        }
+    }
+}
