@@ -49,8 +49,8 @@ pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode,
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{
-    Action, BookHealth, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Mode, Output, OutputBody, Reason, Reasons,
-    Route, Scope,
+    Action, BookHealth, BreakerState, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Mode, Output, OutputBody,
+    Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
 };
 pub use price::Price;
 pub use side::{Outcome, Side};

@@ -247,8 +247,6 @@ pub enum DoubtCause {
     UnknownOrder,
     /// The venue does not hear our heartbeat.
     Heartbeat,
-    /// The venue is in a mode that does not take our orders.
-    VenueMode,
     /// The daily loss limit is reached.
     DailyLoss,
     /// Own state and the venue's do not agree.
@@ -259,6 +257,75 @@ pub enum DoubtCause {
     Breaker,
     /// The operator halted the scope.
     Halted,
+    /// The venue's matching engine restarts.
+    VenueRestarting,
+    /// The venue takes only cancels.
+    VenueCancelOnly,
+    /// The venue takes nothing, cancels neither.
+    VenueDisabled,
+    /// The wall clock and the monotonic clock disagree about how much time has passed.
+    ClockJump,
+    /// The venue speaks a version of its protocol that is not known: nothing is signed for it.
+    ProtocolVersion,
+    /// The account could not be read whole several times in a row.
+    Resync,
+}
+
+/// A state of the venue in which it takes less than everything (protocol section 7.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueMode {
+    /// The matching engine restarts: try again soon, post-only at first.
+    Restarting,
+    /// Nothing is taken, cancels neither.
+    Disabled,
+    /// Only cancels are taken.
+    CancelOnly,
+    /// Only post-only orders and cancels are taken.
+    PostOnly,
+}
+
+/// Why a working order is cancelled although the plan has not asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withdrawal {
+    /// The book has moved through its price.
+    MovedThrough,
+    /// The venue took it later than the limit allows.
+    LateAnswer,
+    /// The venue took it when nothing like it was wanted any more.
+    Obsolete,
+    /// It has rested longer than an order may.
+    TooOld,
+    /// It stands in the way of an order of an instance with a higher priority.
+    SelfTrade,
+}
+
+/// A kind of request that a breaker watches. Cancels and heartbeats have none: they are never held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// Placing orders.
+    Place,
+    /// Asking for one order.
+    Query,
+    /// Reading the account.
+    Account,
+    /// Reading a book.
+    Book,
+}
+
+/// How a breaker stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Requests go out.
+    #[default]
+    Closed,
+    /// Nothing goes out until the pause is over.
+    Open,
+    /// A few requests may go out and decide.
+    HalfOpen,
 }
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -383,7 +450,12 @@ pub enum Event {
         /// Why.
         cause: DoubtCause,
     },
-    /// The venue showed that nothing of ours rests in the scope any more.
+    /// The venue answered the cancel of the scope. What it shows is looked at next.
+    DoubtCanceled {
+        /// What it covers.
+        scope: Scope,
+    },
+    /// The venue showed that nothing of ours rests in the scope any more; the cool-down begins.
     DoubtCleared {
         /// What it covers.
         scope: Scope,
@@ -392,6 +464,50 @@ pub enum Event {
     DoubtEnded {
         /// What it covered.
         scope: Scope,
+    },
+    /// Caution is over: nothing was wrong in the scope for a while.
+    CautionEnded {
+        /// What it covered.
+        scope: Scope,
+    },
+    /// The venue takes less than before, or, with no mode, everything as far as is known.
+    VenueMode {
+        /// What it is in.
+        mode: Option<VenueMode>,
+    },
+    /// An order is cancelled although no plan asked for it.
+    Withdrawn {
+        /// The order.
+        order: OrderId,
+        /// Why.
+        why: Withdrawal,
+    },
+    /// The venue refused post-only orders on a side because they would cross: quotes there stand further away, or not at all.
+    Repelled {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The side, in YES terms.
+        side: Side,
+        /// Ticks by which quotes now stand further away; 0 when they stand where they are wanted again.
+        ticks: u16,
+        /// Whether the side is not quoted for a while.
+        defence: bool,
+    },
+    /// A breaker changed.
+    Breaker {
+        /// Of which requests.
+        requests: RequestKind,
+        /// How it stands now.
+        state: BreakerState,
+    },
+    /// A market's books come from REST reads because its connection cannot be had, or again from the connection.
+    Degraded {
+        /// The market.
+        market: MarketId,
+        /// Whether REST is their source now.
+        on: bool,
     },
     /// The venue's account and ours differ; ours was put right by the venue's facts.
     Difference {

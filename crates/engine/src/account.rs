@@ -10,7 +10,7 @@ use oddsmith_strategy::OwnFill;
 
 use crate::config::ns;
 use crate::core::Engine;
-use crate::doubt::{Phase, Step};
+use crate::doubt::{Phase, Step, VERIFIED};
 use crate::tick::RETRY_NS;
 
 impl Engine {
@@ -178,9 +178,11 @@ impl Engine {
             Err(cause) => {
                 let text = format!("the account could not be read whole ({cause:?}); it is tried again");
                 self.emit.event(out, Event::Alert { text });
+                self.account_unread(now, out);
                 return self.wallet.retry_at(now.mono_ns + RETRY_NS);
             }
         };
+        self.account_was_read();
         self.take_facts(snapshot, now, out);
         match self.wallet.phase() {
             Phase::Name(Step::Asked(_)) => {
@@ -212,9 +214,7 @@ impl Engine {
             self.change(&id, OrderState::Canceled, now, out);
         }
         self.settle_differences(out);
-        for cause in [DoubtCause::Start, DoubtCause::UnknownOrder, DoubtCause::Mismatch] {
-            self.wallet.resolve(cause);
-        }
+        VERIFIED.into_iter().for_each(|cause| self.wallet.resolve(cause));
         self.emit.event(out, Event::DoubtCleared { scope: Scope::Wallet });
         self.wallet.done(now, ns(self.config.timing.wallet_cooldown_ms));
     }
@@ -236,6 +236,7 @@ impl Engine {
     ) {
         match outcome {
             Ok(snapshot) => {
+                self.account_was_read();
                 self.take_facts(snapshot, now, out);
                 let foreign: Vec<_> =
                     snapshot.orders.iter().map(|o| o.id).filter(|id| self.orders.get(id).is_none()).collect();
@@ -249,6 +250,7 @@ impl Engine {
             Err(cause) => {
                 let text = format!("the account could not be read for comparison ({cause:?})");
                 self.emit.event(out, Event::Alert { text });
+                self.account_unread(now, out);
             }
         }
     }

@@ -7,6 +7,8 @@ use oddsmith_strategy::{ParameterError, StrategyConfig};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::settings::Doubts;
+
 /// The configuration of an engine: the same in a profile, in the journal and in a replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +19,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// How fast and how patient the engine is.
     pub timing: Timing,
+    /// When something is in doubt.
+    pub doubt: Doubts,
     /// How keen it is on changing what works.
     pub planning: Planning,
 }
@@ -180,6 +184,18 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// Another number is out of range.
+    #[error("`{section}.{name}` is {value}: {range} is needed")]
+    Setting {
+        /// Its part of the configuration.
+        section: &'static str,
+        /// Which one.
+        name: &'static str,
+        /// What it was.
+        value: u64,
+        /// What it may be.
+        range: &'static str,
+    },
 }
 
 impl EngineConfig {
@@ -222,7 +238,8 @@ impl EngineConfig {
                 .map_err(|source| ConfigError::Parameter { instance: instance.name.clone(), source })?;
         }
         self.limits.validate()?;
-        self.timing.validate()
+        self.timing.validate()?;
+        self.doubt.validate()
     }
 }
 

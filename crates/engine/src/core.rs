@@ -15,6 +15,7 @@ use oddsmith_polymarket::codec::user::{UserDecoder, UserEvent};
 use oddsmith_risk::Gate;
 use oddsmith_strategy::Decision;
 
+use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
 use crate::instance::{Instance, Wanted};
@@ -73,6 +74,10 @@ pub struct Engine {
     pub(crate) gate: Gate,
     pub(crate) builder: Option<OrderBuilder>,
     pub(crate) wallet: Doubt,
+    /// How the venue was last found to be.
+    pub(crate) standing: Standing,
+    /// The time of the last input.
+    pub(crate) last_time: Option<Time>,
     /// Collateral that the venue counted when the run began; nothing is spent before it is known.
     pub(crate) opening: Option<Usdc>,
     pub(crate) awaited: SmallMap<ActionSeq, Purpose>,
@@ -172,6 +177,8 @@ impl Engine {
             ledger: Ledger::default(),
             builder: None,
             wallet: Doubt::none(),
+            standing: Standing::default(),
+            last_time: None,
             opening: None,
             awaited: SmallMap::new(),
             timers: Timers::default(),
@@ -192,6 +199,7 @@ impl Engine {
     /// No input makes it panic. An input that cannot be used (a frame that cannot be understood, a result of an action that was never
     /// asked for) leads to an event that says so.
     pub fn handle(&mut self, input: &Input<'_>, now: Time, out: &mut Vec<Output>) {
+        self.watch_clock(now, out);
         match input {
             Input::Setup(setup) => self.on_setup(setup, now, out),
             Input::Card(card) => self.on_card(card, out),
@@ -376,23 +384,6 @@ impl Engine {
             Command::Halt(scope) => self.set_mode(scope, TradingMode::Halted, now, out),
             Command::Activate(scope) => self.set_mode(scope, TradingMode::Active, now, out),
         }
-    }
-
-    /// Something about the wallet is in doubt: everything under the key is cancelled.
-    pub(crate) fn doubt_wallet(&mut self, cause: DoubtCause, now: Time, out: &mut Vec<Output>) {
-        if self.wallet.begin(cause, now, ns(self.config.timing.wallet_cooldown_ms)) {
-            self.emit.event(out, Event::DoubtBegan { scope: Scope::Wallet, cause });
-        }
-        self.pending = true;
-    }
-
-    /// Something about one market is in doubt: its orders are cancelled, the others go on.
-    pub(crate) fn doubt_market(&mut self, id: MarketId, cause: DoubtCause, now: Time, out: &mut Vec<Output>) {
-        let Some(market) = self.markets.get_mut(id.index()) else { return };
-        if market.doubt.begin(cause, now, ns(self.config.timing.market_cooldown_ms)) {
-            self.emit.event(out, Event::DoubtBegan { scope: Scope::Market(id), cause });
-        }
-        self.pending = true;
     }
 
     /// How the connection that carries a market stands.

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use oddsmith_domain::{ActionSeq, DoubtCause, Time};
 
+/// Causes that end when the venue has shown its account, with nothing of ours left in it.
+pub(crate) const VERIFIED: [DoubtCause; 5] =
+    [DoubtCause::Start, DoubtCause::UnknownOrder, DoubtCause::Mismatch, DoubtCause::ClockJump, DoubtCause::Resync];
+
 /// Where a scope stands on the way out of doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -39,8 +43,10 @@ pub(crate) enum Want {
     Cancel,
     /// Read the account.
     Read,
-    /// Tell that doubt is over.
+    /// Tell that doubt is over and caution begins.
     Ended,
+    /// Tell that caution is over.
+    Calm,
 }
 
 /// The doubt of one scope.
@@ -95,8 +101,8 @@ impl Doubt {
                 let step = Step::At(now.mono_ns);
                 self.phase = if cause == DoubtCause::Start { Phase::Name(step) } else { Phase::Cancel(step) };
             }
-            // What is known to be empty stays so unless an order turned up that should not be there.
-            Phase::CoolDown(_) | Phase::Held if matches!(cause, DoubtCause::Mismatch | DoubtCause::UnknownOrder) => {
+            // What is known to be empty stays so, unless the account itself is in question.
+            Phase::CoolDown(_) | Phase::Held if VERIFIED.contains(&cause) => {
                 self.phase = Phase::Cancel(Step::At(now.mono_ns));
             }
             Phase::CoolDown(_) | Phase::Held if new => self.phase = Phase::CoolDown(now.mono_ns + cooldown_ns),
@@ -125,7 +131,7 @@ impl Doubt {
             }
             Phase::Caution(until) if now.mono_ns >= until => {
                 self.phase = Phase::Clear;
-                None
+                Some(Want::Calm)
             }
             _ => None,
         }
@@ -211,7 +217,8 @@ mod tests {
         doubt.resolve(DoubtCause::UserLink);
         assert_eq!(doubt.want(at(131), 50), Some(Want::Ended));
         assert!(doubt.may_quote() && doubt.is_cautious());
-        assert_eq!(doubt.want(at(181), 50), None);
+        assert_eq!(doubt.want(at(180), 50), None, "still in caution");
+        assert_eq!(doubt.want(at(181), 50), Some(Want::Calm));
         assert!(!doubt.is_cautious());
     }
 

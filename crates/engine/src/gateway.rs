@@ -2,7 +2,7 @@
 
 use oddsmith_domain::{
     AccountOrder, CancelOutcome, CanceledOrders, DoubtCause, Event, GatewayInput, GatewayOutcome, OrderId, OrderState,
-    Output, PlaceOutcome, RefusalCode, Scope, Time, UnknownCause, VenueOrderStatus,
+    Output, PlaceOutcome, Scope, Time, UnknownCause, VenueOrderStatus,
 };
 
 use crate::config::ns;
@@ -51,6 +51,7 @@ impl Engine {
                 if self.state_of(id) == Some(OrderState::PendingNew) {
                     self.change(id, OrderState::Working, now, out);
                 }
+                self.venue_took_an_order(now, out);
                 self.forgive(id);
                 self.replan_for(id);
             }
@@ -59,14 +60,7 @@ impl Engine {
                 self.emit.event(out, Event::Refused { order: *id, text: text.clone() });
                 self.pause(id, now);
                 self.rejected(id, now, out);
-                if matches!(
-                    code,
-                    RefusalCode::EngineRestarting | RefusalCode::TradingDisabled | RefusalCode::CancelOnlyMode
-                ) {
-                    self.doubt_wallet(DoubtCause::VenueMode, now, out);
-                    // The mode is tried again after the cool-down.
-                    self.wallet.resolve(DoubtCause::VenueMode);
-                }
+                self.on_refusal_code(*code, now, out);
             }
             PlaceOutcome::NotSent(_) => {
                 self.pause(id, now);
@@ -187,7 +181,10 @@ impl Engine {
                     self.gone(id, now, out);
                 }
                 match scope {
-                    Scope::Wallet if self.wallet.awaits(result.action) => self.wallet.done(now, 0),
+                    Scope::Wallet if self.wallet.awaits(result.action) => {
+                        self.emit.event(out, Event::DoubtCanceled { scope });
+                        self.wallet.done(now, 0);
+                    }
                     Scope::Market(market) => self.finish_market_cancel(market, result.action, now, out),
                     Scope::Wallet | Scope::Instance(_) => {}
                 }
@@ -220,6 +217,7 @@ impl Engine {
         let left: Vec<_> = self.orders.open_in(market).map(|o| (o.place.id, o.asked.is_some())).collect();
         let cooldown = ns(self.config.timing.market_cooldown_ms);
         let Some(known) = self.markets.get_mut(market.index()).filter(|m| m.doubt.awaits(action)) else { return };
+        self.emit.event(out, Event::DoubtCanceled { scope: Scope::Market(market) });
         if left.is_empty() {
             known.doubt.done_without_reading(now, cooldown);
             self.emit.event(out, Event::DoubtCleared { scope: Scope::Market(market) });

@@ -33,6 +33,7 @@
 //! [`Input`]: oddsmith_domain::Input
 
 mod account;
+mod causes;
 mod config;
 mod core;
 mod doubt;
@@ -45,10 +46,12 @@ mod lanes;
 mod lists;
 mod market;
 mod place;
+mod settings;
 mod tick;
 mod view;
 
 pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};
 pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
+pub use settings::Doubts;
 pub use view::{EngineView, InstanceView, MarketLine, QuoteView, Totals};

@@ -69,6 +69,7 @@ impl Engine {
                 self.emit.event(out, Event::DoubtEnded { scope: Scope::Wallet });
                 self.wake_all();
             }
+            Some(Want::Calm) => self.emit.event(out, Event::CautionEnded { scope: Scope::Wallet }),
             None => {}
         }
     }
@@ -82,6 +83,7 @@ impl Engine {
                 Some(Want::Cancel) if self.orders.open_in(id).next().is_none() => {
                     let cooldown = ns(self.config.timing.market_cooldown_ms);
                     market.doubt.done_without_reading(now, cooldown);
+                    self.emit.event(out, Event::DoubtCanceled { scope: Scope::Market(id) });
                     self.emit.event(out, Event::DoubtCleared { scope: Scope::Market(id) });
                 }
                 Some(Want::Cancel) => {
@@ -97,6 +99,7 @@ impl Engine {
                     self.emit.event(out, Event::DoubtEnded { scope: Scope::Market(id) });
                     self.wake(id, true);
                 }
+                Some(Want::Calm) => self.emit.event(out, Event::CautionEnded { scope: Scope::Market(id) }),
                 Some(Want::Read) | None => {}
             }
         }
@@ -145,6 +148,7 @@ impl Engine {
             self.timers.watch = now.mono_ns + WATCH_NS;
             self.watch_books(now, out);
             self.watch_orders(now, out);
+            self.watch_venue(now, out);
             self.watch_profit(now, out);
         }
     }
@@ -168,11 +172,10 @@ impl Engine {
             let before = market.health();
             market.book.idle_check(now);
             market.report_health(&mut self.emit, before, out);
-            let stale = market
-                .book_age_ns(now, Engine::proof_of(&self.shards, id))
-                .is_none_or(|age| age > ns(self.config.timing.stale_book_ms));
+            let age = market.book_age_ns(now, Engine::proof_of(&self.shards, id));
+            let stale = age.is_none_or(|age| age > ns(self.config.timing.stale_book_ms));
             let exposed = self.orders.open_in(id).next().is_some();
-            if stale && exposed {
+            if stale && (exposed || age.is_some()) {
                 self.doubt_market(id, DoubtCause::StaleBook, now, out);
             } else if !stale {
                 market.doubt.resolve(DoubtCause::StaleBook);

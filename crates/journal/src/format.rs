@@ -120,6 +120,20 @@ kinds! {
     UNLATCHED = 0x211, "event.unlatched";
     /// How the wallet's profit stands.
     PROFIT = 0x212, "event.profit";
+    /// The cancel of a doubt's scope was answered.
+    DOUBT_CANCELED = 0x230, "event.doubt_canceled";
+    /// Caution after a doubt is over.
+    CAUTION_ENDED = 0x231, "event.caution_ended";
+    /// The venue takes less, or everything again.
+    VENUE_MODE = 0x232, "event.venue_mode";
+    /// An order is cancelled although no plan asked for it.
+    WITHDRAWN = 0x233, "event.withdrawn";
+    /// Quotes stand further away after post-only refusals.
+    REPELLED = 0x234, "event.repelled";
+    /// A breaker changed.
+    BREAKER = 0x235, "event.breaker";
+    /// A market's books come from REST reads, or from its connection again.
+    DEGRADED = 0x236, "event.degraded";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

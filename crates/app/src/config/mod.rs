@@ -198,6 +198,7 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
         }
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
+        ConfigError::Setting { section, name, .. } => format!("engine.{section}.{name}"),
     }
 }
 

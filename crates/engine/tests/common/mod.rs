@@ -24,6 +24,8 @@ pub struct Desk {
     /// Orders that rest at the venue.
     pub resting: Vec<PlaceOrder>,
     pub collateral: Usdc,
+    /// Whether the market connection gives signs of life.
+    pub alive: bool,
     trades: u64,
 }
 
@@ -61,6 +63,7 @@ impl Desk {
             tape: Vec::new(),
             resting: Vec::new(),
             collateral: Usdc::from_whole(1_000),
+            alive: true,
             trades: 0,
         };
         let setup = Setup {
@@ -119,7 +122,7 @@ impl Desk {
     /// Ten milliseconds pass and the engine ticks until it is done; nobody answers.
     pub fn step(&mut self) {
         self.now = self.now.plus_ns(10 * Time::MILLI);
-        if (self.now.mono_ns / Time::MILLI).is_multiple_of(500) {
+        if self.alive && (self.now.mono_ns / Time::MILLI).is_multiple_of(500) {
             self.put(&Input::Link { link: Link::Market(0), state: LinkState::Alive });
         }
         self.tick();

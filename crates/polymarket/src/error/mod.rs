@@ -21,4 +21,4 @@ pub mod reply;
 pub mod text;
 
 pub use reply::{HeartbeatOutcome, HttpReply, Reply};
-pub use text::{VenueMode, refusal_code};
+pub use text::refusal_code;

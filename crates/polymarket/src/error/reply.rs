@@ -1,12 +1,12 @@
 //! From the status and the body of an answer to the one result of a request.
 
 use oddsmith_domain::{
-    CancelOutcome, CanceledOrders, Millis, OrderId, PlaceOutcome, RefusalCode, TradeId, UnknownCause, VenueOrderStatus,
-    parse_fixed,
+    CancelOutcome, CanceledOrders, Millis, OrderId, PlaceOutcome, RefusalCode, TradeId, UnknownCause, VenueMode,
+    VenueOrderStatus, parse_fixed,
 };
 use serde::de::DeserializeOwned;
 
-use super::text::{VenueMode, is_doubtful, refusal_code, venue_mode};
+use super::text::{is_doubtful, refusal_code, venue_mode};
 use crate::wire::{CancelReply, ErrorBody, HeartbeatReply, PostOrderReply};
 
 /// The parts of an HTTP answer that count.

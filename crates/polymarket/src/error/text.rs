@@ -1,19 +1,6 @@
 //! The venue's error texts as codes (protocol sections 7.2 and 7.3).
 
-use oddsmith_domain::RefusalCode;
-
-/// A state of the venue in which it takes less than everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum VenueMode {
-    /// The matching engine restarts: try again soon, post-only at first.
-    Restarting,
-    /// Nothing is taken, cancels neither.
-    Disabled,
-    /// Only cancels are taken.
-    CancelOnly,
-    /// Only post-only orders and cancels are taken.
-    PostOnly,
-}
+use oddsmith_domain::{RefusalCode, VenueMode};
 
 /// Parts of texts, in lower case, and what they mean. The first that occurs decides, so the narrower stand first.
 const TEXTS: &[(&str, RefusalCode)] = &[
