@@ -12,7 +12,7 @@
 //! nearest to the price, in the last the farthest, in between the largest. A band that holds less than `minAmount` is filled up to
 //! `avgAmount`, by selling free tokens of the complement first and then with free dollars.
 //!
-//! Unlike the original: margins and amounts are read by name, a bad configuration is refused by name, nothing is changed from tick to
+//! Unlike the original: a margin finer than the grid is one step of it, margins and amounts are read by name, a bad configuration is refused by name, nothing is changed from tick to
 //! tick, distances are measured on one scale, what a band holds is counted after its cancels, and free dollars and tokens take the open
 //! orders of both tokens into account.
 
@@ -173,15 +173,17 @@ impl Band {
     /// The band around a price, on the grid; `None` when no part of it has a positive price.
     fn around(&self, target: Price, tick: Tick) -> Option<Zone> {
         let at = |margin: f64| tick.nearest((target.to_f64() - margin).clamp(0.0, 1.0)).unwrap_or(Price::ZERO);
-        let near = at(self.min_margin);
-        if near == Price::ZERO {
+        let step = i32::from(tick.units());
+        if at(self.min_margin) == Price::ZERO || target <= tick.min_price() {
             return None;
         }
-        let buy = match at(self.avg_margin) {
-            Price::ZERO => tick.min_price(),
-            price => price,
-        };
-        Some(Zone { far: at(self.max_margin), near, buy })
+        // A margin finer than the grid is one step of it: a bid at the price itself would meet the other token's.
+        let below = target.saturating_add_units(-step);
+        let buy = at(self.avg_margin).min(below).max(tick.min_price());
+        // What the band places is in the band.
+        let near = at(self.min_margin).max(buy);
+        let far = at(self.max_margin).min(buy.saturating_add_units(-step));
+        Some(Zone { far, near, buy })
     }
 }
 
@@ -305,7 +307,9 @@ fn remaining<'a>(
         let Some(zone) = band.around(target, input.tick) else { continue };
         let begin = stays.len();
         for order in input.working.iter().filter(|w| counts(grouping, token, zone, w)) {
-            if stays.try_push(order).is_err() {
+            // Bands that are finer than the grid share prices.
+            let known = stays.iter().any(|w| w.id == order.id);
+            if !known && stays.try_push(order).is_err() {
                 break;
             }
         }
@@ -559,6 +563,16 @@ mod tests {
         ];
         let (keep, _) = applied(&parameters, "0.5", 0, [0, 0], &open);
         assert_eq!(keep, [1, 3, 4]);
+    }
+
+    #[test]
+    fn w_margins_finer_than_the_grid_do_not_cross_themselves() {
+        let band = Band { min_margin: 0.001, avg_margin: 0.002, max_margin: 0.003, ..parameters().bands[0] };
+        let parameters = Parameters { bands: vec![band], ..parameters() };
+        let (_, quotes) = applied(&parameters, "0.5", 1_000, [0, 0], &[]);
+        assert_eq!(quotes, ["BUY A 30 @0.49", "BUY B 30 @0.49"]);
+        let (keep, quotes) = applied(&parameters, "0.5", 1_000, [0, 0], &["BUY A 30 @0.49", "BUY B 30 @0.49"]);
+        assert_eq!((keep.len(), quotes.len()), (2, 0), "what it placed it keeps");
     }
 
     #[test]

@@ -6,44 +6,9 @@
 //!
 //! # A strategy of one's own
 //!
-//! Implement [`Strategy`] in one file, give it a parameter struct with [`serde::Deserialize`] and validated ranges, and add it to
-//! [`StrategyConfig`]:
-//!
-//! ```
-//! use oddsmith_domain::{DesiredQuote, Mode, Outcome, Reason, Route, Shares, Side};
-//! use oddsmith_strategy::{Decision, Strategy, View};
-//!
-//! /// Always wants to buy five YES shares one tick under the best bid.
-//! struct Patient;
-//!
-//! impl Strategy for Patient {
-//!     fn name(&self) -> &'static str {
-//!         "patient"
-//!     }
-//!     fn version(&self) -> u32 {
-//!         1
-//!     }
-//!     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
-//!         for market in view.markets {
-//!             let rest = decision.set(market.id, Mode::Normal);
-//!             let (Some(tick), Some(best)) = (market.card.tick, market.book.best_bid(Outcome::Yes)) else {
-//!                 rest.stop(Reason::NoBook);
-//!                 continue;
-//!             };
-//!             let below = best.price.saturating_add_units(-i32::from(tick.units()));
-//!             if tick.admits(below) {
-//!                 rest.quotes.push(DesiredQuote {
-//!                     outcome: Outcome::Yes,
-//!                     side: Side::Buy,
-//!                     price: below,
-//!                     size: Shares::from_whole(5),
-//!                     route: Route::Materialise,
-//!                 });
-//!             }
-//!         }
-//!     }
-//! }
-//! ```
+//! Implement [`Strategy`] in one file, as `examples/own_strategy.rs` does, and let [`testing::check`] look for what every strategy must hold
+//! to. To name it in configurations, give it a parameter struct with [`serde::Deserialize`] and validated ranges, and add it to
+//! [`StrategyConfig`].
 
 pub mod amm;
 pub mod bands;
@@ -51,6 +16,7 @@ mod config;
 mod decision;
 mod flow;
 pub mod skewed_maker;
+pub mod testing;
 mod view;
 
 pub use config::{ParameterError, StrategyConfig};
