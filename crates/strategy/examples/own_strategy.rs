@@ -1,5 +1,6 @@
 //! A strategy of one's own in one file, and the contract that every strategy gets checked by: `cargo run -p oddsmith-strategy --example
 //! own_strategy`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is run by a person")]
 
 use oddsmith_domain::{DesiredQuote, Mode, Outcome, Reason, Route, Shares, Side};
 use oddsmith_strategy::testing::{self, Scene};
