@@ -22,6 +22,7 @@ pub struct OwnFill {
 #[derive(Clone, Debug, Default)]
 pub struct OwnFills {
     ring: std::collections::VecDeque<OwnFill>,
+    count: u64,
 }
 
 impl OwnFills {
@@ -31,6 +32,19 @@ impl OwnFills {
             self.ring.pop_front();
         }
         self.ring.push_back(fill);
+        self.count += 1;
+    }
+
+    /// How many there have been.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Those that came after the first `seen`, oldest first, as far as they are remembered.
+    pub fn since(&self, seen: u64) -> impl Iterator<Item = &OwnFill> {
+        let new = usize::try_from(self.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        self.ring.range(self.ring.len().saturating_sub(new)..)
     }
 
     /// What was traded on each side within the last `window_ns`: buys, then sells, in dollars.

@@ -15,6 +15,7 @@ pub mod bands;
 mod config;
 mod decision;
 mod flow;
+pub mod markout;
 pub mod skewed_maker;
 pub mod testing;
 mod view;

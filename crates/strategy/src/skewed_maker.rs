@@ -9,15 +9,21 @@
 //! bid         = min(reservation - half, m - tick) floored to the grid, ask = max(reservation + half, m + tick) raised to it
 //! ```
 //!
+//! Flow is toxic when much of it in a short time was on one side, or when fills lost money soon after ([`crate::markout`]). Near 0 and 1 the
+//! risk per share counts less, because a share moves less there.
+//!
 //! Neither quote may meet the book: the bid stays a tick below the best ask and the ask a tick above the best bid. The size is
 //! `base_usdc` worth of shares, half of it on the side that would make the inventory grow, and never less than the market's minimum. At
 //! `max_net_shares` only the reducing side is quoted.
 
+use std::collections::BTreeMap;
+
 use oddsmith_book::signal::micro_price;
-use oddsmith_domain::{DesiredQuote, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc};
+use oddsmith_domain::{DesiredQuote, MarketId, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
+use crate::markout::Markouts;
 use crate::{Decision, MarketView, Rest, Strategy, View};
 
 /// The strategy's name.
@@ -43,6 +49,16 @@ pub struct Parameters {
     pub toxic_window_s: u64,
     /// For how many seconds the spread stays wide after the last toxic fill. 0 … 86400.
     pub toxic_hold_s: u64,
+    /// So many fills must have a markout before it counts; 0 for never. 0 … 128.
+    pub markout_fills: usize,
+    /// A mean markout worse than a loss of this many dollars per share is toxic. 0 … 1.
+    pub markout_loss: f64,
+    /// For how many seconds the spread stays wide after that. 0 … 86400.
+    pub markout_hold_s: u64,
+    /// A mid nearer than this to 0 or 1 is near the boundary, in dollars; 0 for never. 0 … 0.5.
+    pub boundary: f64,
+    /// By how much the risk per share is multiplied near the boundary. 0 … 1.
+    pub boundary_factor: f64,
     /// How many dollars each side quotes.
     pub base_usdc: Usdc,
     /// Net inventory at which only the reducing side is quoted, in shares.
@@ -72,6 +88,11 @@ impl Default for Parameters {
             toxic_one_sided: 0.8,
             toxic_window_s: 10,
             toxic_hold_s: 60,
+            markout_fills: 10,
+            markout_loss: 0.005,
+            markout_hold_s: 300,
+            boundary: 0.1,
+            boundary_factor: 0.33,
             base_usdc: Usdc::from_whole(10),
             max_net_shares: Shares::from_whole(100),
             max_book_spread: 0.1,
@@ -98,6 +119,11 @@ impl Parameters {
             ("toxic_one_sided", self.toxic_one_sided, 0.5, 1.0, "0.5 … 1"),
             ("toxic_window_s", self.toxic_window_s as f64, 1.0, 3_600.0, "1 … 3600"),
             ("toxic_hold_s", self.toxic_hold_s as f64, 0.0, 86_400.0, "0 … 86400"),
+            ("markout_fills", self.markout_fills as f64, 0.0, 128.0, "0 … 128"),
+            ("markout_loss", self.markout_loss, 0.0, 1.0, "0 … 1"),
+            ("markout_hold_s", self.markout_hold_s as f64, 0.0, 86_400.0, "0 … 86400"),
+            ("boundary", self.boundary, 0.0, 0.5, "0 … 0.5"),
+            ("boundary_factor", self.boundary_factor, 0.0, 1.0, "0 … 1"),
             ("toxic_notional_usdc", self.toxic_notional_usdc.to_f64(), 0.0, 1e9, "0 … 1000000000"),
             ("base_usdc", self.base_usdc.to_f64(), 0.01, 1e6, "0.01 … 1000000"),
             ("max_net_shares", self.max_net_shares.to_f64(), 1.0, 1e7, "1 … 10000000"),
@@ -127,7 +153,9 @@ pub struct QuoteInput {
 #[must_use]
 pub fn quote(parameters: &Parameters, input: QuoteInput) -> (Option<Price>, Option<Price>) {
     let tick = f64::from(input.tick.units()) / f64::from(Price::ONE.units());
-    let reservation = input.mid - input.net * parameters.risk_per_share;
+    let near = input.mid < parameters.boundary || input.mid > 1.0 - parameters.boundary;
+    let risk = parameters.risk_per_share * if near { parameters.boundary_factor } else { 1.0 };
+    let reservation = input.mid - input.net * risk;
     let widening = if input.toxic { parameters.toxic_widening } else { 1.0 };
     let half = parameters.target_spread / 2.0 * widening + input.net.abs() * parameters.inventory_widening;
     let bid = (reservation - half).min(input.mid - tick).max(tick);
@@ -139,13 +167,22 @@ pub fn quote(parameters: &Parameters, input: QuoteInput) -> (Option<Price>, Opti
 #[derive(Debug)]
 pub struct SkewedMaker {
     parameters: Parameters,
+    flows: BTreeMap<MarketId, Flow>,
+}
+
+/// What is remembered of a market's fills.
+#[derive(Debug, Default)]
+struct Flow {
+    markouts: Markouts,
+    /// The markouts keep the spread wide until this monotonic time.
+    wide_until: u64,
 }
 
 impl SkewedMaker {
     /// An instance with checked parameters.
     #[must_use]
     pub fn new(parameters: Parameters) -> SkewedMaker {
-        SkewedMaker { parameters }
+        SkewedMaker { parameters, flows: BTreeMap::new() }
     }
 
     fn toxic(&self, market: &MarketView<'_>, now: Time) -> bool {
@@ -161,7 +198,19 @@ impl SkewedMaker {
         total > p.toxic_notional_usdc.to_f64() && buys.max(sells).to_f64() > p.toxic_one_sided * total
     }
 
-    fn evaluate_market(&self, market: &MarketView<'_>, now: Time, rest: &mut Rest) {
+    /// Whether fills lost money soon after, on average, not longer ago than the hold.
+    fn hurt(&mut self, market: &MarketView<'_>, mid: f64, now: Time) -> bool {
+        let p = &self.parameters;
+        let flow = self.flows.entry(market.id).or_default();
+        flow.markouts.update(market.fills, mid, now);
+        if flow.markouts.worst_mean(p.markout_fills).is_some_and(|mean| mean < -p.markout_loss) {
+            flow.wide_until = now.mono_ns.saturating_add(p.markout_hold_s.saturating_mul(Time::SECOND));
+            flow.markouts.forget();
+        }
+        now.mono_ns < flow.wide_until
+    }
+
+    fn evaluate_market(&mut self, market: &MarketView<'_>, now: Time, rest: &mut Rest) {
         let p = &self.parameters;
         let (Some(tick), Some(min_size)) = (market.card.tick, market.card.min_size) else {
             return rest.stop(Reason::CardIncomplete);
@@ -188,7 +237,8 @@ impl SkewedMaker {
         }
 
         let net = market.net();
-        let toxic = self.toxic(market, now);
+        let toxic = self.hurt(market, mid, now) || self.toxic(market, now);
+        let p = &self.parameters;
         let input = QuoteInput { mid, net: net.to_f64(), toxic, tick };
         let mut effective = p.clone();
         if market.caution {
@@ -238,7 +288,7 @@ impl Strategy for SkewedMaker {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
@@ -283,6 +333,31 @@ mod tests {
         let net = p.max_net_shares.to_f64();
         let (bid, _) = quote(&p, QuoteInput { mid: 0.5, net, toxic: false, tick: Tick::Cent });
         assert!(bid.expect("a bid").to_f64() > 0.3, "the original saturates at ten shares");
+    }
+
+    #[test]
+    fn near_the_boundary_the_inventory_moves_the_quotes_less() {
+        let p = Parameters { boundary_factor: 0.5, ..document() };
+        let shift = |mid| {
+            let tick = Tick::TenThousandth;
+            let at = |net| quote(&p, QuoteInput { mid, net, toxic: false, tick }).1.expect("an ask").to_f64();
+            at(-0.5) - at(0.0)
+        };
+        assert!((shift(0.5) - 2.0 * shift(0.95)).abs() < 0.002, "{} {}", shift(0.5), shift(0.95));
+    }
+
+    #[test]
+    fn fills_that_lose_money_widen_the_spread_for_a_while() {
+        use crate::testing::Scene;
+        let spread = |rest: &Rest| (rest.quotes[1].price.to_f64() - rest.quotes[0].price.to_f64()).abs();
+        let mut maker = SkewedMaker::new(Parameters { markout_fills: 1, ..Parameters::default() });
+        // A fill five seconds ago at a dollar: whatever the mid, it lost.
+        let hurt = Scene { last_fill: Some((Side::Buy, Shares::from_whole(5), 5)), ..Scene::default() };
+        let (wide, usual) =
+            (hurt.ask_of(&mut maker), Scene::default().ask_of(&mut SkewedMaker::new(Parameters::default())));
+        let (wide, usual) = (wide.expect("a wish"), usual.expect("a wish"));
+        assert!(wide.reasons.contains(&Reason::ToxicFlow) && !usual.reasons.contains(&Reason::ToxicFlow));
+        assert!(spread(&wide) > 2.0 * spread(&usual), "{wide:?} {usual:?}");
     }
 
     #[test]
