@@ -4,7 +4,7 @@ mod support;
 
 use oddsmith_domain::{Address, Tick};
 use oddsmith_exchange::core::{KNOWN_ADDRESSES, Mode};
-use oddsmith_exchange::scenario::{Channel, Scenario, Transport};
+use oddsmith_exchange::scenario::{Channel, Errors, Requests, Scenario, Transport};
 use support::{MS, S, START, price, usdc};
 
 const FULL: &str = r#"
@@ -65,6 +65,40 @@ fn a_full_scenario_is_played() {
     assert_eq!(session.core.account(account).expect("an account").collateral, usdc("1000"));
     let corner = session.core.market_by_slug("quiet-corner").expect("a market");
     assert_eq!(corner.payout(oddsmith_domain::Outcome::No), Some(price("0.5")));
+}
+
+#[test]
+fn faults_of_requests_last_as_long_as_they_say() {
+    const FAULTS: &str = r#"
+faults:
+  - { after_ms: 100, fault: { errors: { status: 500, for_ms: 200 } } }
+  - { after_ms: 400, fault: { errors: { status: 429, requests: all, acted: true, for_ms: 100 } } }
+  - { after_ms: 600, fault: { stale_books: { for_ms: 50 } } }
+  - { after_ms: 700, fault: { clock_skew: { by_ms: -400000, for_ms: 50 } } }
+  - { after_ms: 800, fault: { disconnect_storm: { channel: user, times: 3, every_ms: 20 } } }
+"#;
+    let mut session = Scenario::parse(FAULTS).expect("a valid scenario").open(None, START);
+    let mut transport = Vec::new();
+    session.step(START + S, &mut transport);
+    let errors = |status, requests, acted| Transport::Errors(Some(Errors { status, requests, acted }));
+    assert_eq!(
+        transport,
+        [
+            errors(500, Requests::Orders, false),
+            Transport::Errors(None),
+            errors(429, Requests::All, true),
+            Transport::Errors(None),
+            Transport::StaleBooks(true),
+            Transport::StaleBooks(false),
+            Transport::ClockSkew(-400_000),
+            Transport::ClockSkew(0),
+            Transport::Disconnect(Channel::User),
+            Transport::Disconnect(Channel::User),
+            Transport::Disconnect(Channel::User),
+        ]
+    );
+    let wrong = Scenario::parse("faults: [{after_ms: 1, fault: {errors: {status: 200, for_ms: 1}}}]\n");
+    assert!(wrong.expect_err("no error").to_string().contains("429 or 500 to 599"));
 }
 
 #[test]

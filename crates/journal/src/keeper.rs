@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::segment::{Progress, Segment, Spare};
 
@@ -24,17 +24,26 @@ pub(crate) struct Keeper {
     jobs: Option<Sender<Job>>,
     spares: Receiver<io::Result<Spare>>,
     fault: Arc<Mutex<Option<io::Error>>>,
+    flushed_at: Arc<Mutex<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// How often the disk is asked, and how much slower than it is it shall be.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    pub flush_every: Duration,
+    pub slow_disk: Duration,
+}
+
 impl Keeper {
-    pub fn start(dir: PathBuf, capacity: usize, flush_every: Duration) -> io::Result<Keeper> {
+    pub fn start(dir: PathBuf, capacity: usize, pace: Pace) -> io::Result<Keeper> {
         let (jobs, job_queue) = channel();
         let (spare_queue, spares) = channel();
-        let fault = Arc::new(Mutex::new(None));
-        let worker = Worker { dir, capacity, flush_every, spares: spare_queue, fault: Arc::clone(&fault) };
+        let (fault, flushed_at) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Instant::now())));
+        let (told, flushed) = (Arc::clone(&fault), Arc::clone(&flushed_at));
+        let worker = Worker { dir, capacity, pace, spares: spare_queue, fault: told, flushed_at: flushed };
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || worker.run(&job_queue))?;
-        Ok(Keeper { jobs: Some(jobs), spares, fault, thread: Some(thread) })
+        Ok(Keeper { jobs: Some(jobs), spares, fault, flushed_at, thread: Some(thread) })
     }
 
     pub fn watch(&self, progress: Arc<Progress>) {
@@ -68,6 +77,11 @@ impl Keeper {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// How long ago everything that had been written was on the disk.
+    pub fn behind(&self) -> Duration {
+        self.flushed_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     /// Finishes all jobs and ends the thread.
     pub fn stop(&mut self) {
         self.jobs = None;
@@ -92,31 +106,36 @@ fn stopped() -> io::Error {
 struct Worker {
     dir: PathBuf,
     capacity: usize,
-    flush_every: Duration,
+    pace: Pace,
     spares: Sender<io::Result<Spare>>,
     fault: Arc<Mutex<Option<io::Error>>>,
+    flushed_at: Arc<Mutex<Instant>>,
 }
 
 impl Worker {
     fn run(self, jobs: &Receiver<Job>) {
         let mut watched: Option<(Arc<Progress>, usize)> = None;
         loop {
-            match jobs.recv_timeout(self.flush_every) {
+            match jobs.recv_timeout(self.pace.flush_every) {
                 Ok(Job::Watch(progress)) => watched = Some((progress, 0)),
                 Ok(Job::Prepare) => {
+                    std::thread::sleep(self.pace.slow_disk);
                     // The writer may have gone meanwhile; then nobody needs it.
                     let _ = self.spares.send(Spare::prepare(&self.dir, self.capacity));
                 }
                 Ok(Job::Retire(segment)) => self.note(segment.retire()),
                 Err(RecvTimeoutError::Timeout) => {
+                    let begun = Instant::now();
                     if let Some((progress, flushed)) = &mut watched
                         && progress.used() > *flushed
                     {
+                        std::thread::sleep(self.pace.slow_disk);
                         match progress.flush(*flushed) {
                             Ok(to) => *flushed = to,
                             Err(error) => self.note(Err(error)),
                         }
                     }
+                    *self.flushed_at.lock().unwrap_or_else(PoisonError::into_inner) = begun;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -9,7 +9,7 @@ use oddsmith_domain::{RunId, Time};
 use thiserror::Error;
 
 use crate::format::{HEADER_LEN, Ids, Kind, RECORD_HEAD_LEN, RecordHead, SEAL_LEN, padded};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Pace};
 use crate::segment::{self, Segment, Spare};
 
 /// How a journal is laid out.
@@ -21,11 +21,21 @@ pub struct Options {
     pub budget_bytes: u64,
     /// How long a record may wait to be flushed: what a power cut can lose.
     pub flush_every: Duration,
+    /// Every flush and every new segment takes this much longer than the disk needs: a fault for tests, zero otherwise.
+    pub slow_disk: Duration,
 }
+
+/// A disk that has not taken the newest records for so long is too slow to trust.
+const TOO_FAR_BEHIND: Duration = Duration::from_secs(5);
 
 impl Default for Options {
     fn default() -> Options {
-        Options { segment_bytes: 64 << 20, budget_bytes: 16 << 30, flush_every: Duration::from_millis(100) }
+        Options {
+            segment_bytes: 64 << 20,
+            budget_bytes: 16 << 30,
+            flush_every: Duration::from_millis(100),
+            slow_disk: Duration::ZERO,
+        }
     }
 }
 
@@ -85,6 +95,8 @@ pub enum Pressure {
     HalfFull,
     /// The next segment cannot be had, or the disk does not take what was written.
     Disk(io::Error),
+    /// The disk is so slow that records this old are not on it yet.
+    Behind(Duration),
 }
 
 /// Writes a run's journal. One per run directory; a lock refuses a second one.
@@ -121,7 +133,8 @@ impl Writer {
             return Err(CreateError::Exists(dir.to_owned()));
         }
         let capacity = options.segment_bytes.next_multiple_of(8);
-        let keeper = Keeper::start(dir.to_owned(), capacity, options.flush_every).map_err(fail)?;
+        let pace = Pace { flush_every: options.flush_every, slow_disk: options.slow_disk };
+        let keeper = Keeper::start(dir.to_owned(), capacity, pace).map_err(fail)?;
         let first = Spare::prepare(dir, capacity).and_then(|spare| spare.begin(dir, run, 0, 1)).map_err(fail)?;
         keeper.watch(first.progress().clone());
         keeper.prepare();
@@ -201,6 +214,10 @@ impl Writer {
                 }
                 None => {}
             }
+        }
+        let behind = self.keeper.behind();
+        if behind >= TOO_FAR_BEHIND {
+            return Pressure::Behind(behind);
         }
         if self.bytes_used() >= self.options.budget_bytes / 2 { Pressure::HalfFull } else { Pressure::Ample }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oddsmith_domain::{MarketId, RunId, Time};
 use oddsmith_journal::{
@@ -293,4 +293,22 @@ proptest! {
         prop_assert!(reader.next().expect("valid").is_none());
         prop_assert_eq!(reader.ending().expect("valid"), Ending::Sealed);
     }
+}
+
+/// Appending never waits for the disk, and who asks is told how far behind it is.
+#[test]
+fn a_slow_disk_is_noticed_and_does_not_hold_up_the_writer() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let slow = Options { slow_disk: Duration::from_millis(5_500), ..options(1 << 20) };
+    let mut writer = write(dir.path(), 1, &slow);
+    let (begun, mut slowest, mut number) = (Instant::now(), Duration::ZERO, 1);
+    while !matches!(writer.pressure(), Pressure::Behind(by) if by >= Duration::from_secs(5)) {
+        assert!(begun.elapsed() < Duration::from_secs(12), "never noticed");
+        number += 1;
+        let before = Instant::now();
+        writer.append(&head(number), &payload(number)).expect("room");
+        slowest = slowest.max(before.elapsed());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(slowest < Duration::from_secs(1), "an append took {slowest:?}");
 }

@@ -93,6 +93,7 @@ fn journal(config: &Config) -> oddsmith_journal::Options {
         segment_bytes: mib(config.journal.segment_mib),
         budget_bytes: config.journal.budget_mib << 20,
         flush_every: Duration::from_millis(config.journal.flush_ms),
+        slow_disk: Duration::from_millis(config.journal.slow_disk_ms),
     }
 }
 

@@ -75,11 +75,13 @@ pub struct Journal {
     pub budget_mib: u64,
     /// How long a record may wait for the disk: what a power cut can lose, in milliseconds. 1 … 10000.
     pub flush_ms: u64,
+    /// For tests: the disk takes this much longer than it does, in milliseconds. 0 … 60000.
+    pub slow_disk_ms: u64,
 }
 
 impl Default for Journal {
     fn default() -> Journal {
-        Journal { segment_mib: 64, budget_mib: 16_384, flush_ms: 100 }
+        Journal { segment_mib: 64, budget_mib: 16_384, flush_ms: 100, slow_disk_ms: 0 }
     }
 }
 
@@ -158,6 +160,7 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     range("journal.segment_mib", config.journal.segment_mib, 1, 1_024)?;
     range("journal.budget_mib", config.journal.budget_mib, 2, 1_048_576)?;
     range("journal.flush_ms", config.journal.flush_ms, 1, 10_000)?;
+    range("journal.slow_disk_ms", config.journal.slow_disk_ms, 0, 60_000)?;
     validate_venue(&config.venue)?;
     config.engine.validate().map_err(|error| (engine_key(&config.engine, &error), error.to_string()))
 }

@@ -261,7 +261,11 @@ impl Driver {
             Pressure::Ample => None,
             Pressure::HalfFull => Some("half of the journal's budget is used".to_owned()),
             Pressure::Disk(error) => Some(format!("the journal's disk fails: {error}")),
+            Pressure::Behind(by) => Some(format!("the journal's disk is {} s behind", by.as_secs())),
         };
+        if why.is_none() {
+            self.halted_for_space = false;
+        }
         // What room is left is for cancelling, and for writing that down.
         if let Some(why) = why
             && !self.halted_for_space

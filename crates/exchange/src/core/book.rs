@@ -311,6 +311,14 @@ impl Market {
         }
     }
 
+    /// The published book of an outcome as a read by REST gives it.
+    #[must_use]
+    pub fn book_json(&self, outcome: Outcome) -> String {
+        let mut body = String::new();
+        self.snapshot(outcome).write_json(None, &mut body);
+        body
+    }
+
     /// The best price of a side of an outcome's book.
     #[must_use]
     pub fn best(&self, outcome: Outcome, side: Side) -> Option<Price> {

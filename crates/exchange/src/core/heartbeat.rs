@@ -38,6 +38,19 @@ impl Core {
         Ok(expected)
     }
 
+    /// Every switch runs out now: a fault, as if the venue had not heard what it was sent.
+    pub fn expire_heartbeats(&mut self, now_ns: Nanos) {
+        self.advance(now_ns);
+        let mut armed: Vec<KeyId> = self.switches.keys().copied().collect();
+        armed.sort_unstable();
+        for key in armed {
+            if let Some(switch) = self.switches.get_mut(&key) {
+                switch.due_ns = self.now_ns;
+            }
+            self.heartbeat_due(key);
+        }
+    }
+
     /// A switch may have run out. Every accepted heartbeat leaves a timer behind; only the last one finds the switch due.
     pub(crate) fn heartbeat_due(&mut self, key: KeyId) {
         if self.switches.get(&key).is_none_or(|switch| switch.due_ns > self.now_ns) {

@@ -28,7 +28,7 @@ use crate::core::{Config, Core, DelayReply, MinSizeUnit, Nanos, SelfFill, Usable
 use crate::world::{World, standard_rooms};
 
 pub use market::{Fee, Kind, MarketEntry, Process, Traders};
-pub use script::{Channel, Fault, ModeName, Script, TimedFault, Transport};
+pub use script::{Channel, Errors, Fault, ModeName, Requests, Script, TimedFault, Transport};
 
 /// Why a scenario cannot be used.
 #[derive(Debug, Error)]

@@ -36,6 +36,30 @@ pub enum ModeName {
     Disabled,
 }
 
+/// Which requests a fault is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requests {
+    /// Placements and cancels.
+    #[default]
+    Orders,
+    /// Everything else.
+    Reads,
+    /// Everything.
+    All,
+}
+
+/// Answers with an error status, whatever was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Errors {
+    /// The status.
+    pub status: u16,
+    /// To which requests.
+    pub requests: Requests,
+    /// Whether the exchange has acted on the request first.
+    pub acted: bool,
+}
+
 /// Something that goes wrong, or an event that one waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -138,6 +162,43 @@ pub enum Fault {
         /// The socket.
         channel: Channel,
     },
+    /// All connections of a socket are closed again and again.
+    DisconnectStorm {
+        /// The socket.
+        channel: Channel,
+        /// How often.
+        times: u32,
+        /// How long after one time the next one comes.
+        every_ms: u64,
+    },
+    /// Requests are answered with an error: 429 with its headers, or a 5xx.
+    Errors {
+        /// The status: 429 or 500 … 599.
+        status: u16,
+        /// To which requests; placements and cancels if left out.
+        #[serde(default)]
+        requests: Requests,
+        /// Whether the exchange acts on the request first; no if left out.
+        #[serde(default)]
+        acted: bool,
+        /// How long.
+        for_ms: u64,
+    },
+    /// Reads of books by REST give the books as they were when this began.
+    StaleBooks {
+        /// How long.
+        for_ms: u64,
+    },
+    /// The clock by which the venue answers `/time` and judges signed timestamps is wrong.
+    ClockSkew {
+        /// By how much; negative is behind.
+        by_ms: i64,
+        /// How long; until further notice if left out.
+        #[serde(default)]
+        for_ms: Option<u64>,
+    },
+    /// Every armed dead man's switch runs out now, as if no heartbeat had come.
+    ExpireHeartbeats,
     /// Subscriptions get no book to begin with.
     SkipSnapshots {
         /// How many.
@@ -189,6 +250,12 @@ pub enum Transport {
     Disconnect(Channel),
     /// So many first books are not sent.
     SkipSnapshots(u64),
+    /// Requests are answered with an error, or no longer.
+    Errors(Option<Errors>),
+    /// Books read by REST stand still, or go on.
+    StaleBooks(bool),
+    /// The venue's clock is wrong by so many milliseconds.
+    ClockSkew(i64),
     /// What happens to the next frames of a socket.
     Frames {
         /// The socket.
@@ -224,6 +291,9 @@ impl Fault {
             Fault::Shock { to, .. } if !(*to > 0.0 && *to < 1.0) => "`to` must lie between 0 and 1",
             Fault::MoveBalance { amount, .. } if !amount.is_positive() => "`amount` must be positive",
             Fault::PhantomLock { amount, .. } if amount.is_negative() => "`amount` must not be negative",
+            Fault::Errors { status, .. } if *status != 429 && !(500..=599).contains(status) => {
+                "`status` must be 429 or 500 to 599"
+            }
             _ => return Ok(()),
         };
         Err(ScenarioError::Sense(format!("a fault: {wrong}")))
@@ -232,12 +302,15 @@ impl Fault {
     /// How long it lasts before it is undone.
     fn lasts_ms(&self) -> Option<u64> {
         match self {
-            Fault::Pause { for_ms, .. } | Fault::PhantomLock { for_ms, .. } | Fault::DelayRequests { for_ms, .. } => {
-                *for_ms
-            }
+            Fault::Pause { for_ms, .. }
+            | Fault::PhantomLock { for_ms, .. }
+            | Fault::DelayRequests { for_ms, .. }
+            | Fault::ClockSkew { for_ms, .. } => *for_ms,
             Fault::Mode { mode: ModeName::CancelOnly | ModeName::Disabled, for_ms } => *for_ms,
             Fault::FreezeChannel { for_ms, .. }
             | Fault::FreezeHttp { for_ms }
+            | Fault::Errors { for_ms, .. }
+            | Fault::StaleBooks { for_ms }
             | Fault::RefuseConnections { for_ms } => Some(*for_ms),
             _ => None,
         }
@@ -297,6 +370,11 @@ impl Script {
                 let at_ns = step.at_ns.saturating_add(lasts_ms.saturating_mul(MILLI));
                 self.add(Step { at_ns, fault: step.fault.clone(), undo: true, every_ns: None });
             }
+            if let Fault::DisconnectStorm { channel, times: times @ 2.., every_ms } = step.fault {
+                let at_ns = step.at_ns.saturating_add(every_ms.max(1).saturating_mul(MILLI));
+                let fault = Fault::DisconnectStorm { channel, times: times - 1, every_ms };
+                self.add(Step { at_ns, fault, undo: false, every_ns: None });
+            }
             if let Some(every_ns) = step.every_ns {
                 self.add(Step { at_ns: step.at_ns.saturating_add(every_ns), ..step.clone() });
             }
@@ -317,6 +395,13 @@ fn socket(fault: &Fault, undo: bool) -> Option<Transport> {
         Fault::LoseAnswers { count } => Transport::LoseAnswers(*count),
         Fault::RefuseConnections { .. } => Transport::RefuseConnections(!undo),
         Fault::Disconnect { channel } => Transport::Disconnect(*channel),
+        Fault::DisconnectStorm { channel, times: 1.., .. } => Transport::Disconnect(*channel),
+        Fault::Errors { status, requests, acted, .. } => {
+            let errors = Errors { status: *status, requests: *requests, acted: *acted };
+            Transport::Errors((!undo).then_some(errors))
+        }
+        Fault::StaleBooks { .. } => Transport::StaleBooks(!undo),
+        Fault::ClockSkew { by_ms, .. } => Transport::ClockSkew(if undo { 0 } else { *by_ms }),
         Fault::SkipSnapshots { count } => Transport::SkipSnapshots(*count),
         Fault::Frames { channel, drop, duplicate, reorder } => {
             Transport::Frames { channel: *channel, drop: *drop, duplicate: *duplicate, reorder: *reorder }
@@ -330,6 +415,7 @@ fn strike(core: &mut Core, world: &mut World, step: &Step, now_ns: Nanos) {
     let undo = step.undo;
     let listed = step.fault.market().and_then(|slug| core.market_by_slug(slug)).map(|market| market.id);
     match (&step.fault, listed) {
+        (Fault::ExpireHeartbeats, _) => core.expire_heartbeats(now_ns),
         (Fault::Settlements(outcomes), _) => core.script_settlements(outcomes.iter().copied()),
         (Fault::Mode { mode, for_ms }, _) => {
             let until_ns = for_ms.map(|ms| now_ns.saturating_add(ms.saturating_mul(MILLI)));

@@ -1,11 +1,11 @@
 //! The state behind every handler: one desk, one writer at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use oddsmith_domain::OrderId;
+use oddsmith_domain::{AssetId, OrderId, Outcome};
 use tokio::sync::{Notify, oneshot};
 
 use super::faults::{Faults, FrameFaults};
@@ -13,7 +13,7 @@ use super::history::History;
 use super::notices::Notices;
 use super::settings::Settings;
 use super::socket::Hub;
-use crate::core::{CoreEvent, Nanos, Placed, Refusal};
+use crate::core::{CoreEvent, Market, Nanos, Placed, Refusal};
 use crate::frames;
 use crate::scenario::{Session, Transport};
 
@@ -27,6 +27,8 @@ pub(super) struct Desk {
     pub(super) history: History,
     pub(super) notices: Notices,
     pub(super) settings: Settings,
+    /// Every book as it was when reads of books began to stand still.
+    pub(super) stale_books: Option<BTreeMap<AssetId, String>>,
     waiting: HashMap<OrderId, oneshot::Sender<DelayResult>>,
     events: Vec<CoreEvent>,
 }
@@ -40,9 +42,17 @@ impl Desk {
             history: History::default(),
             notices: Notices::default(),
             settings,
+            stale_books: None,
             waiting: HashMap::new(),
             events: Vec::new(),
         }
+    }
+
+    /// Every book as a read would give it now.
+    fn books(&self) -> BTreeMap<AssetId, String> {
+        let assets =
+            |market: &Market| Outcome::BOTH.map(|outcome| (market.id.asset(outcome), market.book_json(outcome)));
+        self.session.core.markets().iter().flat_map(assets).collect()
     }
 
     /// Promises the result of a delayed order.
@@ -106,6 +116,9 @@ impl Desk {
                 Transport::RefuseConnections(refuse) => faults.refuse_connections(refuse),
                 Transport::Disconnect(channel) => self.hub.kick(channel),
                 Transport::SkipSnapshots(count) => faults.skip_snapshots(count),
+                Transport::Errors(errors) => faults.set_errors(errors),
+                Transport::ClockSkew(ms) => faults.set_skew_ms(ms),
+                Transport::StaleBooks(stale) => self.stale_books = stale.then(|| self.books()),
                 Transport::Frames { channel, drop, duplicate, reorder } => {
                     faults.set_frames(channel, FrameFaults { drop, duplicate, reorder });
                 }

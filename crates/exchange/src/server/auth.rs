@@ -93,7 +93,7 @@ pub(super) fn is_secret(ours: &str, theirs: &str) -> bool {
 fn check_level2(app: &App, kind: KeyKind, parts: &Parts, body: &[u8]) -> Result<(KeyId, UserId, Address), Fault> {
     let headers = Level2::read(&parts.headers).ok_or_else(Fault::unauthorized)?;
     app.with(|desk, now| {
-        if !is_near(headers.timestamp, now, desk.settings.timestamp_tolerance_s) {
+        if !is_near(headers.timestamp, app.faults.skewed(now), desk.settings.timestamp_tolerance_s) {
             return Err(Fault::unauthorized());
         }
         let id = headers
@@ -152,7 +152,7 @@ impl FromRequestParts<Arc<App>> for Attested {
         };
         let (address, signature, timestamp, nonce) = read().ok_or_else(Fault::bad_l1)?;
         let tolerance_s = app.with(|desk, _| desk.settings.timestamp_tolerance_s);
-        if !is_near(timestamp, app.now_ns(), tolerance_s) {
+        if !is_near(timestamp, app.faults.skewed(app.now_ns()), tolerance_s) {
             return Err(Fault::bad_l1());
         }
         match super::signature::attested_by(timestamp, nonce, address, signature) {
@@ -173,7 +173,7 @@ pub(super) fn builder_key(app: &App, parts: &Parts, body: &[u8]) -> Option<KeyId
         let id = desk.session.core.find_key(key)?;
         let key =
             desk.session.core.key(id).filter(|key| key.kind == KeyKind::Builder && key.passphrase == passphrase)?;
-        let genuine = is_near(timestamp, now, desk.settings.timestamp_tolerance_s)
+        let genuine = is_near(timestamp, app.faults.skewed(now), desk.settings.timestamp_tolerance_s)
             && verify_hmac(&key.secret, signature, timestamp, &parts.method, parts.uri.path(), body);
         genuine.then_some(id)
     })

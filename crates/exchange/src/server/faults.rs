@@ -1,13 +1,13 @@
 //! Transport faults that can be switched on while the server runs, so that a client's recovery can be tested.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::scenario::Channel;
+use crate::scenario::{Channel, Errors, Requests};
 
 const fn place(channel: Channel) -> usize {
     match channel {
@@ -48,6 +48,8 @@ pub struct Faults {
     refuse_connections: AtomicBool,
     skip_snapshots: AtomicU64,
     frames: Mutex<[FrameFaults; 2]>,
+    errors: Mutex<Option<Errors>>,
+    skew_ms: AtomicI64,
 }
 
 impl Faults {
@@ -87,6 +89,16 @@ impl Faults {
         self.lock_frames()[place(channel)] = faults;
     }
 
+    /// Requests are answered with an error, or no longer.
+    pub fn set_errors(&self, errors: Option<Errors>) {
+        *self.errors.lock().unwrap_or_else(PoisonError::into_inner) = errors;
+    }
+
+    /// The clock by which the venue judges timestamps is wrong by so much.
+    pub fn set_skew_ms(&self, ms: i64) {
+        self.skew_ms.store(ms, Ordering::Relaxed);
+    }
+
     /// Switches everything off.
     pub fn end(&self) {
         self.set_delay_ms(0);
@@ -94,6 +106,8 @@ impl Faults {
         self.lose_answers(0);
         self.refuse_connections(false);
         self.skip_snapshots(0);
+        self.set_errors(None);
+        self.set_skew_ms(0);
         for channel in [Channel::Market, Channel::User] {
             self.freeze_channel(channel, false);
             self.set_frames(channel, FrameFaults::default());
@@ -130,6 +144,22 @@ impl Faults {
         take_one(&self.skip_snapshots)
     }
 
+    /// The error that a request is answered with, if any. Changes of orders are told apart from everything else.
+    pub(super) fn error_for(&self, changes_orders: bool) -> Option<Errors> {
+        let errors = (*self.errors.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let struck = match errors.requests {
+            Requests::Orders => changes_orders,
+            Requests::Reads => !changes_orders,
+            Requests::All => true,
+        };
+        struck.then_some(errors)
+    }
+
+    /// A time as the venue's wrong clock has it.
+    pub(super) fn skewed(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_add_signed(self.skew_ms.load(Ordering::Relaxed).saturating_mul(1_000_000))
+    }
+
     /// The fate of the next frame of a channel; counts it.
     pub(super) fn frame_fate(&self, channel: Channel) -> FrameFate {
         if self.is_frozen(channel) {
@@ -161,13 +191,15 @@ impl Faults {
             "lose_answers": self.lose_answers.load(Ordering::Relaxed),
             "refuse_connections": self.refuses_connections(),
             "skip_snapshots": self.skip_snapshots.load(Ordering::Relaxed),
+            "errors": *self.errors.lock().unwrap_or_else(PoisonError::into_inner),
+            "skew_ms": self.skew_ms.load(Ordering::Relaxed),
             "market_frames": frames[0],
             "user_frames": frames[1],
         })
     }
 
     fn lock_frames(&self) -> std::sync::MutexGuard<'_, [FrameFaults; 2]> {
-        self.frames.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,6 +220,18 @@ mod tests {
         assert_eq!(faults.frame_fate(Channel::Market), FrameFate::Send);
         faults.lose_answers(1);
         assert!(faults.takes_answer() && !faults.takes_answer());
+    }
+
+    #[test]
+    fn errors_and_the_clock_strike_what_they_are_about() {
+        let faults = Faults::default();
+        let errors = Errors { status: 500, requests: Requests::Orders, acted: false };
+        faults.set_errors(Some(errors));
+        assert_eq!((faults.error_for(true), faults.error_for(false)), (Some(errors), None));
+        faults.set_skew_ms(-2);
+        assert_eq!(faults.skewed(5_000_000), 3_000_000);
+        faults.end();
+        assert_eq!((faults.error_for(true), faults.skewed(7)), (None, 7));
     }
 
     #[test]

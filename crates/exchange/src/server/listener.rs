@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, Response};
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service as _;
@@ -19,6 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::faults::Faults;
+use super::reply::{Fault, set_header};
+use crate::core::Tier;
+use crate::scenario::Errors;
 
 /// Connections at a time; a further one is closed at once.
 const MOST_CONNECTIONS: usize = 4_096;
@@ -108,11 +112,32 @@ async fn answer(
     if !is_control {
         faults.hold_request().await;
     }
+    let error = faults.error_for(changes_orders).filter(|_| !is_control);
+    if let Some(error) = error.filter(|error| !error.acted) {
+        return Ok(refused(error));
+    }
     let response = router.call(request).await?;
     if changes_orders && faults.takes_answer() {
         return Err(AnswerLost);
     }
-    Ok(response)
+    Ok(error.map_or(response, refused))
+}
+
+/// An answer that says nothing about what was asked. 429 has the venue's headers.
+pub(super) fn refused(error: Errors) -> Response<Body> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        return Fault::new(status, status.canonical_reason().unwrap_or("Internal server error")).into_response();
+    }
+    let mut response = Fault::new(status, "Too Many Requests").retry_after(1).into_response();
+    for (name, value) in [
+        ("poly-ratelimit-remaining", "0"),
+        ("poly-ratelimit-reset", "1"),
+        ("poly-ratelimit-tier", Tier::Standard.as_str()),
+    ] {
+        set_header(&mut response, name, value);
+    }
+    response
 }
 
 pub(super) fn is_order_path(method: &Method, path: &str) -> bool {

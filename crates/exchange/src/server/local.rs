@@ -129,8 +129,13 @@ impl Local {
         };
         let changes_orders = listener::is_order_path(request.method(), request.uri().path());
         let (router, faults) = (self.router.clone(), Arc::clone(&self.faults));
+        let error = faults.error_for(changes_orders);
         let answer = async move {
+            if let Some(error) = error.filter(|error| !error.acted) {
+                return written(listener::refused(error)).await;
+            }
             let Ok(response) = router.call(request).await;
+            let response = error.map_or(response, listener::refused);
             if changes_orders && faults.takes_answer() { Vec::new() } else { written(response).await }
         };
         self.waiting.insert(ticket, Box::pin(answer));

@@ -1,5 +1,6 @@
 //! `/control/…`: what no venue has. Faults, and the doings of operators and of the chain, so that tests need not wait for
-//! them. Everything here is a POST with a JSON body, except `GET /control`, which lists it all and shows the state.
+//! them. Everything here is a POST with a JSON body, except `GET /control`, which lists it all and shows
+//! the state, and `GET /control/account/ADDRESS`.
 //! `/control/faults` takes any fault of a scenario file (see [`crate::scenario::Fault`]).
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use oddsmith_domain::{Address, ConditionId, ExchangeKind, MarketId, Shares, Usdc};
+use oddsmith_domain::{Address, AssetId, ConditionId, ExchangeKind, MarketId, Shares, Usdc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json as value};
@@ -18,11 +19,11 @@ use crate::core::{AccountId, ActionError, Allowance, Tier};
 use crate::scenario::{self, MarketEntry};
 use crate::server::app::{App, Desk};
 use crate::server::dead_letter;
-use crate::server::extract::Raw;
+use crate::server::extract::{Raw, Segment};
 use crate::server::reply::{Fault, Reply, json};
 
 /// Path, body and meaning of everything here.
-const HELP: [(&str, &str, &str); 11] = [
+const HELP: [(&str, &str, &str); 12] = [
     ("faults", r#"{"lose_answers":{"count":1}}"#, "any fault of a scenario file, now"),
     (
         "markets",
@@ -37,12 +38,14 @@ const HELP: [(&str, &str, &str); 11] = [
     ("allowance", r#"{"address":"0x…","exchange":"ctf","collateral":"10"|null,"tokens":true}"#, "changes approvals"),
     ("restrict", r#"{"address":"0x…","banned":false,"closed_only":true}"#, "bans, or lets only reduce"),
     ("tier", r#"{"address":"0x…","tier":"elite"}"#, "rate tier of a signer"),
+    ("account/0x…", "", "GET: what an account holds, in millionths"),
     ("thaw", "", "ends the transport faults"),
 ];
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(overview))
+        .route("/account/{address}", get(holdings))
         .route("/faults", post(fault))
         .route("/markets", post(list_market))
         .route("/split", post(split))
@@ -68,6 +71,32 @@ async fn overview(State(app): State<Arc<App>>) -> Response {
         "undecodable": dead_letter::counted(),
         "commands": commands,
     }))
+}
+
+/// What an account holds, to the millionth: what is on the chain, and what it comes to once every match is settled.
+async fn holdings(State(app): State<Arc<App>>, Segment(address): Segment) -> Reply {
+    let address = Address::parse(&address).map_err(|error| Fault::bad(error.to_string()))?;
+    app.with(|desk, now| {
+        desk.session.core.advance(now);
+        let (id, core) = (account(desk, address)?, &desk.session.core);
+        let held = core.account(id).ok_or_else(|| Fault::missing("account not found"))?;
+        let of = |asset: &AssetId| {
+            let market = core.market(asset.market())?;
+            let (holding, outcome) = (held.holding(*asset), asset.outcome());
+            let coming = holding.settled + holding.pending_in - holding.pending_out;
+            let token = &market.token_texts[outcome.index()];
+            Some(value!({
+                "market": market.spec.slug, "condition": market.condition.as_str(), "token": token,
+                "outcome": outcome.index(), "settled": holding.settled.micros(), "matched": coming.micros(),
+            }))
+        };
+        Ok(json(&value!({
+            "settled": held.collateral.micros(),
+            "matched": (held.collateral + held.pending_in - held.pending_out).micros(),
+            "open_orders": core.open_of(held.user).count(),
+            "tokens": held.holdings.keys().filter_map(of).collect::<Vec<_>>(),
+        })))
+    })
 }
 
 /// Strikes with a fault as scenario files write them.

@@ -93,21 +93,30 @@ fn about_each<T>(
     })
 }
 
+/// A book as a read gives it: as it is, or as it was when reads began to stand still.
+fn book_text(desk: &Desk, market: &Market, asset: AssetId) -> String {
+    let stale = desk.stale_books.as_ref().and_then(|books| books.get(&asset));
+    stale.cloned().unwrap_or_else(|| market.book_json(asset.outcome()))
+}
+
 async fn book(State(app): State<Arc<App>>, params: Params) -> Reply {
-    about(&app, params.token()?, |market, asset| {
-        let mut body = String::new();
-        market.snapshot(asset.outcome()).write_json(None, &mut body);
-        Ok(json_text(body))
+    let token = params.token()?;
+    app.with(|desk, now| {
+        desk.session.core.advance(now);
+        let (market, asset) = find(desk, token)?;
+        Ok(json_text(book_text(desk, market, asset)))
     })
 }
 
 async fn books(State(app): State<Arc<App>>, Raw(body): Raw) -> Reply {
-    let books = about_each(&app, &body, |market, asset, _| {
-        let mut body = String::new();
-        market.snapshot(asset.outcome()).write_json(None, &mut body);
-        Ok(Some(body))
-    })?;
-    let bodies: Vec<String> = books.into_iter().map(|(_, body)| body).collect();
+    let assets = about_each(&app, &body, |_, asset, _| Ok(Some(asset)))?;
+    let bodies: Vec<String> = app.with(|desk, _| {
+        let text = |(_, asset): &(String, AssetId)| {
+            let market = desk.session.core.market(asset.market())?;
+            Some(book_text(desk, market, *asset))
+        };
+        assets.iter().filter_map(text).collect()
+    });
     Ok(json_text(format!("[{}]", bodies.join(","))))
 }
 

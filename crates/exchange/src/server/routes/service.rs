@@ -25,7 +25,7 @@ async fn ok() -> Response {
 }
 
 async fn time(State(app): State<Arc<App>>) -> Response {
-    json(&(app.now_ns() / 1_000_000_000))
+    json(&(app.faults.skewed(app.now_ns()) / 1_000_000_000))
 }
 
 async fn version() -> Response {
