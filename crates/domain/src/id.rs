@@ -92,6 +92,11 @@ impl AssetId {
 #[serde(transparent)]
 pub struct InstanceId(pub u16);
 
+impl InstanceId {
+    /// Nobody: what the wallet holds and no instance owns.
+    pub const WALLET: InstanceId = InstanceId(u16::MAX);
+}
+
 /// The number of a decision of a strategy instance within a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -368,6 +368,8 @@ pub struct AccountTrade {
 pub struct MakerLeg {
     /// The resting order.
     pub order: OrderId,
+    /// The account that pays for it; zero when not stated.
+    pub maker: Address,
     /// Its token, when it is one of ours.
     pub asset: Option<AssetId>,
     /// Its side.

@@ -17,6 +17,7 @@
 //! binary ones. Floats do not appear here: a signal becomes a price through [`Tick::floor`] or [`Tick::ceil`] and a size through
 //! [`Shares::floor_lots`], each of which rounds against ourselves.
 
+mod account;
 mod amount;
 mod card;
 mod decimal;
@@ -32,6 +33,9 @@ mod side;
 mod tick;
 mod time;
 
+pub use account::{
+    AccountPart, Booking, BookingId, CapitalCause, DifferenceKind, Movement, ReadReason, ResolutionSource, SubAccount,
+};
 pub use amount::{Shares, Usdc};
 pub use card::MarketCard;
 pub use decimal::{DecimalError, parse_fixed, write_fixed};

@@ -4,8 +4,9 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssetId, InstanceId, IntentId, Latch, LatchScope, Latched, MarketId, OrderId, OrderState, Outcome, PlaceOrder,
-    Price, ProfitMark, Shares, Side, TradeId, TradeStatus, Usdc,
+    AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope, Latched,
+    MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark, ResolutionSource, Shares, Side,
+    SubAccount, TradeId, TradeStatus, Usdc,
 };
 
 /// One thing that came out of the engine.
@@ -389,6 +390,8 @@ pub enum Event {
         fee: Usdc,
         /// Whether we took.
         taker: bool,
+        /// What it did to the sub-account.
+        movement: Movement,
     },
     /// A fill's settlement moved on. `FAILED` undoes it.
     Settlement {
@@ -405,16 +408,39 @@ pub enum Event {
         instance: InstanceId,
         /// The market.
         market: MarketId,
-        /// Net cash since the start.
-        cash: Usdc,
-        /// Realised profit since the start, fees in.
-        realized: Usdc,
-        /// What the shares held have cost.
-        cost_basis: Usdc,
-        /// Shares matched, by outcome.
-        matched: [Shares; 2],
-        /// Shares settled, by outcome.
-        settled: [Shares; 2],
+        /// The whole of it.
+        account: SubAccount,
+    },
+    /// A sub-account moved without a match.
+    Booking {
+        /// Its number: the same in every run that books the same thing.
+        id: BookingId,
+        /// The instance; [`InstanceId::WALLET`] for what nobody owns.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// Why.
+        booking: Booking,
+        /// What it did.
+        movement: Movement,
+    },
+    /// The capital changed that profit is counted from: collateral is `capital` and the cash of all sub-accounts.
+    Capital {
+        /// The capital now.
+        capital: Usdc,
+        /// By how much it changed.
+        change: Usdc,
+        /// Why.
+        cause: CapitalCause,
+    },
+    /// A market is decided.
+    Resolved {
+        /// The market.
+        market: MarketId,
+        /// What a YES share pays; a NO share pays the rest.
+        yes: Price,
+        /// Who said so.
+        source: ResolutionSource,
     },
     /// An order was not built.
     Denied {
@@ -511,7 +537,11 @@ pub enum Event {
     },
     /// The venue's account and ours differ; ours was put right by the venue's facts.
     Difference {
-        /// What differs.
+        /// In what.
+        kind: DifferenceKind,
+        /// The market, when it is about one.
+        market: Option<MarketId>,
+        /// What differs, in words and numbers.
         what: String,
     },
     /// A frame could not be understood, in whole or in part. Its bytes are in the journal under the input before this event.

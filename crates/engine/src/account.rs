@@ -1,8 +1,8 @@
 //! What the venue says of our account: the user channel, and the account read whole.
 
 use oddsmith_domain::{
-    AccountSnapshot, AccountTrade, DoubtCause, Event, OrderId, OrderState, Output, Scope, Shares, Side, Time,
-    TradeStatus, UnknownCause,
+    AccountSnapshot, AccountTrade, Address, AssetId, CapitalCause, DifferenceKind, DoubtCause, Event, InstanceId,
+    MarketId, Movement, OrderId, OrderState, Output, Scope, Shares, Time, TradeStatus, UnknownCause, Usdc,
 };
 use oddsmith_execution::{Applied, OwnLeg, own_legs};
 use oddsmith_polymarket::codec::user::UserEvent;
@@ -44,69 +44,78 @@ impl Engine {
     /// An order under our key that this run has not made. It is named; what to do about it is a person's decision.
     fn on_foreign_order(&mut self, id: &OrderId, out: &mut Vec<Output>) {
         let what = format!("order {id} under this key was not made by this run");
-        self.emit.event(out, Event::Difference { what });
+        self.differ(DifferenceKind::ForeignOrder, None, what, out);
+    }
+
+    /// Tells a difference between the venue's account and our books.
+    pub(crate) fn differ(
+        &mut self,
+        kind: DifferenceKind,
+        market: Option<MarketId>,
+        what: String,
+        out: &mut Vec<Output>,
+    ) {
+        self.counts.differences += 1;
+        self.emit.event(out, Event::Difference { kind, market, what });
     }
 
     /// Counts our parts of a match, each once, however often and in whatever order it is reported.
     pub(crate) fn on_trade(&mut self, trade: &AccountTrade, now: Time, out: &mut Vec<Output>) {
-        let (orders, markets) = (&self.orders, &self.markets);
+        let (orders, fills, markets) = (&self.orders, &self.fills, &self.markets);
         let legs = own_legs(
             trade,
-            |id| orders.get(id).is_some(),
+            self.setup.as_ref().map_or_else(Address::default, |setup| setup.account),
+            |id| orders.get(id).is_some() || fills.get(trade.id, *id).is_some(),
             |asset| markets.get(asset.market().index()).and_then(|m| m.card.fee),
         );
-        if legs.is_empty() {
-            let before = trade.match_time_s != 0 && trade.match_time_s < self.started_s;
-            if !before && self.strangers.insert(trade.id) {
-                let what = format!("match {} is of an order that this run does not know", trade.id);
-                self.emit.event(out, Event::Difference { what });
-            }
-            return;
-        }
         for leg in &legs {
             self.on_leg(trade, leg, now, out);
         }
     }
 
+    /// Whose a part of a match is, and of which token. An order that this run does not know is nobody's; what it did before the run
+    /// is in the balances that the run began with.
+    fn owner_of(&mut self, trade: &AccountTrade, leg: &OwnLeg, out: &mut Vec<Output>) -> Option<(InstanceId, AssetId)> {
+        if let Some(order) = self.orders.get(&leg.order) {
+            return Some((order.place.instance, order.place.asset));
+        }
+        if let Some(booked) = self.fills.get(trade.id, leg.order) {
+            return Some((booked.owner, booked.asset));
+        }
+        let before = trade.match_time_s != 0 && trade.match_time_s < self.started_s;
+        if before || trade.status == TradeStatus::Failed {
+            return None;
+        }
+        if self.strangers.insert(trade.id) {
+            let what = format!(
+                "match {} is of order {}, which this run does not know: {} {} @{}",
+                trade.id,
+                leg.order,
+                leg.side.as_str(),
+                leg.size,
+                leg.price
+            );
+            self.differ(DifferenceKind::ForeignFill, leg.asset.map(AssetId::market), what, out);
+        }
+        leg.asset.map(|asset| (InstanceId::WALLET, asset))
+    }
+
     fn on_leg(&mut self, trade: &AccountTrade, leg: &OwnLeg, now: Time, out: &mut Vec<Output>) {
-        let Some(order) = self.orders.get(&leg.order) else { return };
-        let (owner, asset, since) = (order.place.instance, order.place.asset, order.since);
+        let Some((owner, asset)) = self.owner_of(trade, leg, out) else { return };
         let market = asset.market();
         match self.fills.apply(&mut self.ledger, trade.id, trade.status, leg, (owner, asset)) {
             Applied::Known => return,
-            Applied::New => {
-                self.counts.fills += 1;
-                self.emit.event(
-                    out,
-                    Event::Fill {
-                        trade: trade.id,
-                        order: leg.order,
-                        instance: Some(owner),
-                        asset,
-                        side: leg.side,
-                        price: leg.price,
-                        size: leg.size,
-                        fee: leg.fee,
-                        taker: leg.taker,
-                    },
-                );
-                if leg.asset.is_some_and(|stated| stated != asset) || leg.side != self.side_of(&leg.order) {
-                    let what = format!("match {} reports order {} with another token or side", trade.id, leg.order);
-                    self.emit.event(out, Event::Difference { what });
-                }
-                let change = self.orders.filled(&leg.order, leg.size, now);
-                self.tell_change(change, out);
-                self.remember_fill(leg, (owner, asset), now);
-                if trade.status != TradeStatus::Matched {
-                    self.tell_settlement(trade, leg, out);
-                }
+            Applied::Disagrees(booked) => {
+                let what = format!("match {} of order {} was {booked}, now {}", trade.id, leg.order, leg.size);
+                self.differ(DifferenceKind::FillTerms, Some(market), what, out);
+                return self.doubt_wallet(DoubtCause::Mismatch, now, out);
             }
+            Applied::New(movement) => self.on_new_fill(trade, leg, (owner, asset), movement, now, out),
             Applied::Settled(status) => {
                 self.tell_settlement(trade, leg, out);
-                if status == TradeStatus::Failed && self.fills.is_booked(trade.id, leg.order) {
+                if status == TradeStatus::Failed && self.fills.get(trade.id, leg.order).is_some() {
                     self.orders.unfilled(&leg.order, leg.size);
-                    let age_ms = now.since(since) / Time::MILLI;
-                    let text = format!("match {} of order {} failed to settle ({age_ms} ms old)", trade.id, leg.order);
+                    let text = format!("match {} of order {} failed to settle and is undone", trade.id, leg.order);
                     self.emit.event(out, Event::Alert { text });
                 }
             }
@@ -116,16 +125,45 @@ impl Engine {
         self.wake(market, true);
     }
 
-    fn side_of(&self, id: &OrderId) -> Side {
-        self.orders.get(id).map_or(Side::Buy, |order| order.place.side())
+    fn on_new_fill(
+        &mut self,
+        trade: &AccountTrade,
+        leg: &OwnLeg,
+        (owner, asset): (InstanceId, AssetId),
+        movement: Movement,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        self.counts.fills += 1;
+        let known = self.orders.get(&leg.order).map(|order| order.place.side());
+        self.emit.event(
+            out,
+            Event::Fill {
+                trade: trade.id,
+                order: leg.order,
+                instance: Some(owner).filter(|owner| *owner != InstanceId::WALLET),
+                asset,
+                side: leg.side,
+                price: leg.price,
+                size: leg.size,
+                fee: leg.fee,
+                taker: leg.taker,
+                movement,
+            },
+        );
+        if leg.asset.is_some_and(|stated| stated != asset) || known.is_some_and(|side| side != leg.side) {
+            let what = format!("match {} reports order {} with another token or side", trade.id, leg.order);
+            self.differ(DifferenceKind::FillTerms, Some(asset.market()), what, out);
+        }
+        let change = self.orders.filled(&leg.order, leg.size, now);
+        self.tell_change(change, out);
+        self.remember_fill(leg, (owner, asset), now);
+        if trade.status != TradeStatus::Matched {
+            self.tell_settlement(trade, leg, out);
+        }
     }
 
-    fn remember_fill(
-        &mut self,
-        leg: &OwnLeg,
-        (owner, asset): (oddsmith_domain::InstanceId, oddsmith_domain::AssetId),
-        now: Time,
-    ) {
+    fn remember_fill(&mut self, leg: &OwnLeg, (owner, asset): (InstanceId, AssetId), now: Time) {
         let open =
             oddsmith_risk::OpenOrder { outcome: asset.outcome(), side: leg.side, price: leg.price, size: leg.size };
         let wanted = self.instances.get_mut(usize::from(owner.0)).and_then(|i| i.wants.get_mut(&asset.market()));
@@ -139,30 +177,12 @@ impl Engine {
         self.emit.event(out, Event::Settlement { trade: trade.id, order: leg.order, status: trade.status });
     }
 
-    fn tell_ledger(
-        &mut self,
-        instance: oddsmith_domain::InstanceId,
-        market: oddsmith_domain::MarketId,
-        out: &mut Vec<Output>,
-    ) {
+    pub(crate) fn tell_ledger(&mut self, instance: InstanceId, market: MarketId, out: &mut Vec<Output>) {
         let account = self.ledger.account(instance, market);
-        let assets = oddsmith_domain::Outcome::BOTH.map(|outcome| market.asset(outcome));
-        self.emit.event(
-            out,
-            Event::Ledger {
-                instance,
-                market,
-                cash: account.cash,
-                realized: account.realized,
-                cost_basis: account.cost_basis(),
-                matched: assets.map(|asset| self.fills.matched(instance, asset)),
-                settled: assets.map(|asset| self.fills.settled(instance, asset)),
-            },
-        );
+        self.emit.event(out, Event::Ledger { instance, market, account });
         if account.is_short() || !account.balances() {
-            let what =
-                format!("the account of instance {} in market {} is short or does not balance", instance.0, market.0);
-            self.emit.event(out, Event::Difference { what });
+            let what = format!("instance {} is short in market {}, or does not balance", instance.0, market.0);
+            self.differ(DifferenceKind::Ledger, Some(market), what, out);
         }
     }
 
@@ -186,7 +206,10 @@ impl Engine {
         self.take_facts(snapshot, now, out);
         match self.wallet.phase() {
             Phase::Name(Step::Asked(_)) => {
-                for order in snapshot.orders.iter().filter(|o| self.orders.get(&o.id).is_none()) {
+                for order in &snapshot.orders {
+                    if self.orders.get(&order.id).is_some() {
+                        continue;
+                    }
                     let what = format!(
                         "order {} under this key ({} {} @{}) was open before this run and is cancelled",
                         order.id,
@@ -194,7 +217,7 @@ impl Engine {
                         order.original_size,
                         order.price
                     );
-                    self.emit.event(out, Event::Difference { what });
+                    self.differ(DifferenceKind::ForeignOrder, order.asset.map(AssetId::market), what, out);
                 }
                 self.wallet.done(now, 0);
             }
@@ -223,7 +246,7 @@ impl Engine {
     fn settle_differences(&mut self, out: &mut Vec<Output>) {
         for (id, claimed, booked) in self.orders.missing_fills() {
             let what = format!("order {id}: the venue claimed {claimed} matched, its trades show {booked}");
-            self.emit.event(out, Event::Difference { what });
+            self.differ(DifferenceKind::MissingFill, None, what, out);
             self.orders.note(&id, |order| order.venue_matched = order.filled);
         }
     }
@@ -261,8 +284,8 @@ impl Engine {
             self.on_trade(trade, now, out);
         }
         let Some(opening) = self.opening else {
-            self.opening = Some(snapshot.collateral - self.ledger.cash());
-            return;
+            let capital = snapshot.collateral - self.ledger.settled_cash();
+            return self.set_capital(capital, CapitalCause::Opening, out);
         };
         if self.fills.unsettled() > 0 {
             return;
@@ -270,8 +293,17 @@ impl Engine {
         let expected = opening + self.ledger.cash();
         if expected != snapshot.collateral && self.wallet.is_quiet() {
             let what = format!("the venue counts {} pUSD where {expected} are expected", snapshot.collateral);
-            self.emit.event(out, Event::Difference { what });
-            self.opening = Some(snapshot.collateral - self.ledger.cash());
+            self.differ(DifferenceKind::Collateral, None, what, out);
+            let capital = snapshot.collateral - self.ledger.settled_cash();
+            let cause = if capital > opening { CapitalCause::Deposit } else { CapitalCause::Withdrawal };
+            self.set_capital(capital, cause, out);
         }
+    }
+
+    /// The capital that profit is counted from: collateral is this and the cash of all sub-accounts.
+    fn set_capital(&mut self, capital: Usdc, cause: CapitalCause, out: &mut Vec<Output>) {
+        let change = capital - self.opening.unwrap_or(Usdc::ZERO);
+        self.opening = Some(capital);
+        self.emit.event(out, Event::Capital { capital, change, cause });
     }
 }

@@ -149,6 +149,7 @@ pub(crate) struct Counts {
     pub(crate) canceled: u64,
     pub(crate) refused: u64,
     pub(crate) fills: u64,
+    pub(crate) differences: u64,
 }
 
 impl Default for Engine {

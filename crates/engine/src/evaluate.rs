@@ -47,7 +47,7 @@ impl Engine {
     /// Runs the strategy on a fresh view; `false` if it panicked.
     fn evaluate(&mut self, index: usize, now: Time) -> bool {
         let spendable = self.free_collateral();
-        let Engine { instances, markets, orders, fills, scratch, wallet, shards, .. } = self;
+        let Engine { instances, markets, orders, ledger, scratch, wallet, shards, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
         else {
             return true;
@@ -90,10 +90,10 @@ impl Engine {
             }
             let position = Outcome::BOTH.map(|outcome| {
                 let asset = market_id.asset(outcome);
-                let available = fills.available(*id, asset);
+                let available = ledger.available(*id, asset);
                 Position {
-                    matched: fills.matched(*id, asset),
-                    settled: fills.settled(*id, asset),
+                    matched: ledger.matched(*id, asset),
+                    settled: ledger.settled(*id, asset),
                     sellable: available - orders.promised(*id, asset).min(available),
                 }
             });

@@ -1,8 +1,8 @@
 //! Results of actions: accepted, refused, or unknown. Never guessed.
 
 use oddsmith_domain::{
-    AccountOrder, CancelOutcome, CanceledOrders, DoubtCause, Event, GatewayInput, GatewayOutcome, OrderId, OrderState,
-    Output, PlaceOutcome, Scope, Time, UnknownCause, VenueOrderStatus,
+    AccountOrder, CancelOutcome, CanceledOrders, DifferenceKind, DoubtCause, Event, GatewayInput, GatewayOutcome,
+    OrderId, OrderState, Output, PlaceOutcome, Scope, Time, UnknownCause, VenueOrderStatus,
 };
 
 use crate::config::ns;
@@ -112,7 +112,7 @@ impl Engine {
                 if let (Some(state), true) = (taken_for, is_alive(report.status)) {
                     // What we took for dead is alive: nothing about the wallet is certain.
                     let what = format!("order {id} is alive at the venue although it was taken for {state:?}");
-                    self.emit.event(out, Event::Difference { what });
+                    self.differ(DifferenceKind::UndeadOrder, None, what, out);
                     return self.doubt_wallet(DoubtCause::Mismatch, now, out);
                 }
                 self.on_order_standing(id, report.status, report.size_matched, now, out);

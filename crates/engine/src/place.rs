@@ -64,7 +64,7 @@ impl Engine {
             settled: o.is_settled(),
             keep: keep.iter().any(|w| w.id == o.place.id),
         }));
-        let available = Outcome::BOTH.map(|outcome| self.fills.available(id, market.asset(outcome)));
+        let available = Outcome::BOTH.map(|outcome| self.ledger.available(id, market.asset(outcome)));
         let card = self.markets.get(market.index()).map(|m| (m.card.min_size, m.card.tick));
         let wanted = self.instances.get_mut(usize::from(id.0)).and_then(|i| i.wants.get_mut(&market));
         if let (Some((Some(min_size), Some(tick))), Some(wanted)) = (card, wanted) {
@@ -135,7 +135,7 @@ impl Engine {
         let (exposure, others) = (self.exposure(market), self.other_losses(market));
         let free_collateral = self.free_collateral();
         let asset = market.asset(order.outcome);
-        let sellable = self.fills.available(owner.instance, asset) - self.orders.promised(owner.instance, asset);
+        let sellable = self.ledger.available(owner.instance, asset) - self.orders.promised(owner.instance, asset);
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
         if self.orders.open_in(market).any(|o| o.place.instance != owner.instance && o.open().meets(order)) {
             return Err(Denial::SelfTrade);
@@ -248,7 +248,7 @@ impl Engine {
     /// Collateral that no order has reserved and no settlement can take back. Nothing before the venue has told the balance.
     pub(crate) fn free_collateral(&self) -> Usdc {
         let Some(opening) = self.opening else { return Usdc::ZERO };
-        opening + self.ledger.cash() - self.fills.unsettled_proceeds() - self.orders.reserved()
+        opening + self.ledger.cash() - self.ledger.incoming() - self.orders.reserved()
     }
 
     /// Profit since the start of the run: realised, and not realised at the last known mids.

@@ -118,6 +118,8 @@ pub struct Totals {
     pub refused: u64,
     /// Fills counted.
     pub fills: u64,
+    /// Differences between the venue's account and our books.
+    pub differences: u64,
     /// Fills whose settlement is open.
     pub unsettled: u32,
     /// Orders that may be alive.
@@ -151,7 +153,7 @@ impl Engine {
     /// Shares of a token that an instance holds, by every match so far.
     #[must_use]
     pub fn held(&self, instance: oddsmith_domain::InstanceId, asset: oddsmith_domain::AssetId) -> Shares {
-        self.fills.matched(instance, asset)
+        self.ledger.matched(instance, asset)
     }
 
     /// The orders of a scope that may be alive.
@@ -228,9 +230,9 @@ impl Engine {
             line.unrealized += market.mark.map_or(Usdc::ZERO, |mark| account.unrealized(mark));
             for outcome in Outcome::BOTH {
                 let (i, asset) = (outcome.index(), market.id.asset(outcome));
-                let available = self.fills.available(instance.id, asset);
-                line.matched[i] += self.fills.matched(instance.id, asset);
-                line.settled[i] += self.fills.settled(instance.id, asset);
+                let available = self.ledger.available(instance.id, asset);
+                line.matched[i] += self.ledger.matched(instance.id, asset);
+                line.settled[i] += self.ledger.settled(instance.id, asset);
                 line.sellable[i] += available - self.orders.promised(instance.id, asset).min(available);
             }
         }
@@ -253,6 +255,7 @@ impl Engine {
             canceled: self.counts.canceled,
             refused: self.counts.refused,
             fills: self.counts.fills,
+            differences: self.counts.differences,
             unsettled: self.fills.unsettled(),
             open_orders: self.orders.open_count(),
         }

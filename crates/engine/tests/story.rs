@@ -45,7 +45,7 @@ fn the_start_reads_names_cancels_verifies_and_waits() {
         AccountSnapshot { orders: vec![stranger], collateral: Usdc::from_whole(1_000), ..Default::default() };
     desk.answer(read, GatewayOutcome::Account(Ok(snapshot)));
     desk.waiting.retain(|(s, _)| *s != read);
-    let named = desk.events().iter().any(|e| matches!(e, Event::Difference { what } if what.contains("7 @0.9")));
+    let named = desk.events().iter().any(|e| matches!(e, Event::Difference { what, .. } if what.contains("7 @0.9")));
     assert!(named, "{:#?}", desk.events());
     desk.run_for(1_000);
     assert_eq!(desk.count(|a| matches!(a, Action::CancelAll)), 1);

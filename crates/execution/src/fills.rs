@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
-    AccountTrade, AssetId, FeeSchedule, InstanceId, OrderId, Price, Shares, Side, TradeId, TradeStatus, Usdc,
+    AccountTrade, Address, AssetId, FeeSchedule, InstanceId, Movement, OrderId, Outcome, Price, Shares, Side, TradeId,
+    TradeStatus, Usdc,
 };
 
-use crate::ledger::{Ledger, Movement};
+use crate::ledger::{Ledger, Place};
 
 /// How many finally settled fills are remembered, so that a late report of one is not counted again.
 const REMEMBERED: usize = 200_000;
@@ -42,18 +43,21 @@ pub struct OwnLeg {
     pub taker: bool,
 }
 
-/// Finds our parts in a match. `fee` gives the schedule of a token's market; without one a taker's fee is counted as nothing, which
-/// the caller prevents by not taking in such a market.
+/// Finds our parts in a match: of orders that `is_known`, and of orders that the venue says `account` pays for. `fee` gives the
+/// schedule of a token's market; without one a taker's fee is counted as nothing, which the caller prevents by not taking in such a
+/// market.
 #[must_use]
 pub fn own_legs(
     trade: &AccountTrade,
-    is_ours: impl Fn(&OrderId) -> bool,
+    account: Address,
+    is_known: impl Fn(&OrderId) -> bool,
     fee: impl Fn(AssetId) -> Option<FeeSchedule>,
 ) -> Vec<OwnLeg> {
+    let is_account = |maker: Address| maker == account && account != Address::default();
     let mut legs: Vec<OwnLeg> = trade
         .legs
         .iter()
-        .filter(|leg| is_ours(&leg.order))
+        .filter(|leg| is_known(&leg.order) || is_account(leg.maker))
         .map(|leg| OwnLeg {
             order: leg.order,
             asset: leg.asset,
@@ -65,7 +69,7 @@ pub fn own_legs(
             taker: false,
         })
         .collect();
-    if is_ours(&trade.taker_order) {
+    if is_known(&trade.taker_order) || trade.we_take {
         legs.push(taker_leg(trade, trade.asset.and_then(fee).unwrap_or(FeeSchedule::FREE)));
     }
     legs
@@ -101,7 +105,7 @@ fn taker_leg(trade: &AccountTrade, schedule: FeeSchedule) -> OwnLeg {
 }
 
 /// A fill that has been booked.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Booked {
     /// Whose it is.
     pub owner: InstanceId,
@@ -113,41 +117,60 @@ pub struct Booked {
     pub size: Shares,
     /// How far its settlement has come.
     pub status: TradeStatus,
-    movement: Movement,
+    /// What it did to the sub-account.
+    pub movement: Movement,
+}
+
+impl Booked {
+    const fn place(&self) -> Place {
+        (self.owner, self.asset.market())
+    }
+
+    const fn way(&self) -> (Outcome, Side) {
+        (self.asset.outcome(), self.side)
+    }
 }
 
 /// What a report of a match led to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// A fill that was not known before, booked now.
-    New,
+    New(Movement),
     /// A known fill whose settlement moved on.
     Settled(TradeStatus),
     /// Nothing new.
     Known,
-}
-
-/// How many shares of a token an instance holds, by how far their settlement has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Holding {
-    settled: Shares,
-    arriving: Shares,
-    leaving: Shares,
+    /// A known fill, reported with another size: this one was booked.
+    Disagrees(Shares),
 }
 
 /// All fills of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Fills {
+    /// `None` for a match that had failed before it was heard of.
     booked: BTreeMap<FillKey, Option<Booked>>,
     /// Keys whose settlement is final, oldest first.
     finished: VecDeque<FillKey>,
-    holdings: BTreeMap<(AssetId, InstanceId), Holding>,
-    /// Proceeds of sales that are not settled: not spendable yet.
-    unsettled_proceeds: Usdc,
     unsettled: u32,
 }
 
 impl Fills {
+    /// Fills that were booked elsewhere, in a ledger that is taken over with them. The oldest come first.
+    #[must_use]
+    pub fn from_parts(parts: impl IntoIterator<Item = (FillKey, Option<Booked>)>) -> Fills {
+        let mut fills = Fills::default();
+        for (key, booked) in parts {
+            if fills.booked.insert(key, booked).is_some() {
+                continue;
+            }
+            match booked.map(|b| b.status) {
+                Some(status) if !is_final(status) => fills.unsettled += u32::from(!is_settled(status)),
+                _ => fills.finish(key),
+            }
+        }
+        fills
+    }
+
     /// Books a report of a match that our order took part in. The report may be the first or the fifth, early or late.
     pub fn apply(
         &mut self,
@@ -159,7 +182,10 @@ impl Fills {
     ) -> Applied {
         let key = FillKey { trade, order: leg.order };
         match self.booked.get(&key).copied() {
-            Some(Some(booked)) => self.settle(ledger, key, booked, status),
+            Some(Some(booked)) => match self.settle(ledger, key, booked, status) {
+                Applied::Known if booked.size != leg.size => Applied::Disagrees(booked.size),
+                applied => applied,
+            },
             Some(None) => Applied::Known,
             None if status == TradeStatus::Failed => {
                 // It failed before we heard of it: nothing to book, and nothing to book later.
@@ -184,20 +210,12 @@ impl Fills {
             return Applied::Known;
         };
         let booked = Booked { owner, asset, side: leg.side, size: leg.size, status: TradeStatus::Matched, movement };
-        let holding = self.holdings.entry((asset, owner)).or_default();
-        match leg.side {
-            Side::Buy => holding.arriving += leg.size,
-            Side::Sell => {
-                holding.leaving += leg.size;
-                self.unsettled_proceeds += movement.cash;
-            }
-        }
         self.unsettled += 1;
         self.booked.insert(key, Some(booked));
         if status != TradeStatus::Matched {
             self.settle(ledger, key, booked, status);
         }
-        Applied::New
+        Applied::New(movement)
     }
 
     fn settle(&mut self, ledger: &mut Ledger, key: FillKey, mut booked: Booked, status: TradeStatus) -> Applied {
@@ -205,43 +223,17 @@ impl Fills {
             return Applied::Known;
         }
         let (was, is) = (is_settled(booked.status), is_settled(status));
-        let holding = self.holdings.entry((booked.asset, booked.owner)).or_default();
-        let moved = match (was, is) {
-            (false, true) => booked.size,
-            (true, false) => -booked.size,
-            _ => Shares::ZERO,
-        };
-        match booked.side {
-            Side::Buy => {
-                holding.settled += moved;
-                holding.arriving -= moved;
-            }
-            Side::Sell => {
-                holding.settled -= moved;
-                holding.leaving -= moved;
-                if !moved.is_zero() {
-                    let sign = if is { -booked.movement.cash } else { booked.movement.cash };
-                    self.unsettled_proceeds += sign;
-                }
-            }
-        }
         if was != is {
+            ledger.settle(booked.place(), booked.way(), &booked.movement, was);
             self.unsettled = if is { self.unsettled.saturating_sub(1) } else { self.unsettled + 1 };
         }
         booked.status = status;
         if status == TradeStatus::Failed {
-            match booked.side {
-                Side::Buy => holding.arriving -= booked.size,
-                Side::Sell => {
-                    holding.leaving -= booked.size;
-                    self.unsettled_proceeds -= booked.movement.cash;
-                }
-            }
             self.unsettled = self.unsettled.saturating_sub(1);
-            ledger.undo((booked.owner, booked.asset.market()), &booked.movement);
+            ledger.undo(booked.place(), booked.way(), &booked.movement);
         }
         self.booked.insert(key, Some(booked));
-        if matches!(status, TradeStatus::Confirmed | TradeStatus::Failed) {
+        if is_final(status) {
             self.finish(key);
         }
         Applied::Settled(status)
@@ -256,36 +248,15 @@ impl Fills {
         }
     }
 
-    /// Whether this part of a match was booked, be it undone since.
+    /// Our part in a match, if it was booked, be it undone since.
     #[must_use]
-    pub fn is_booked(&self, trade: TradeId, order: OrderId) -> bool {
-        matches!(self.booked.get(&FillKey { trade, order }), Some(Some(_)))
+    pub fn get(&self, trade: TradeId, order: OrderId) -> Option<&Booked> {
+        self.booked.get(&FillKey { trade, order }).and_then(Option::as_ref)
     }
 
-    /// Shares that are on the chain.
-    #[must_use]
-    pub fn settled(&self, owner: InstanceId, asset: AssetId) -> Shares {
-        self.holding(owner, asset).settled
-    }
-
-    /// Shares by every match so far.
-    #[must_use]
-    pub fn matched(&self, owner: InstanceId, asset: AssetId) -> Shares {
-        let h = self.holding(owner, asset);
-        h.settled + h.arriving - h.leaving
-    }
-
-    /// Settled shares that are not on their way out. What working sells have promised is still in it.
-    #[must_use]
-    pub fn available(&self, owner: InstanceId, asset: AssetId) -> Shares {
-        let h = self.holding(owner, asset);
-        (h.settled - h.leaving).max(Shares::ZERO)
-    }
-
-    /// Proceeds of sales whose settlement is still open.
-    #[must_use]
-    pub const fn unsettled_proceeds(&self) -> Usdc {
-        self.unsettled_proceeds
+    /// Every part of a match that is remembered, with the movement that books it.
+    pub fn iter(&self) -> impl Iterator<Item = (&FillKey, Option<&Booked>)> {
+        self.booked.iter().map(|(key, booked)| (key, booked.as_ref()))
     }
 
     /// How many fills wait for their settlement.
@@ -293,14 +264,15 @@ impl Fills {
     pub const fn unsettled(&self) -> u32 {
         self.unsettled
     }
-
-    fn holding(&self, owner: InstanceId, asset: AssetId) -> Holding {
-        self.holdings.get(&(asset, owner)).copied().unwrap_or_default()
-    }
 }
 
+/// Whether a match with this status is on the chain.
 const fn is_settled(status: TradeStatus) -> bool {
     matches!(status, TradeStatus::Mined | TradeStatus::Confirmed)
+}
+
+const fn is_final(status: TradeStatus) -> bool {
+    matches!(status, TradeStatus::Confirmed | TradeStatus::Failed)
 }
 
 /// Whether a report is news. Reports can come late, twice and out of order; `CONFIRMED` and `FAILED` are the last word.
@@ -361,6 +333,7 @@ mod tests {
             we_take: false,
             legs: vec![MakerLeg {
                 order: OrderId([1; 32]),
+                maker: Address::default(),
                 asset: Some(no),
                 side: Side::Buy,
                 price: price("0.42"),
@@ -369,13 +342,13 @@ mod tests {
             match_time_s: 0,
         };
         let fee = FeeSchedule::new(70_000, 1, true).expect("a schedule");
-        let ours = own_legs(&report, |id| id.0[0] == 1, |_| Some(fee));
+        let ours = own_legs(&report, Address::default(), |id| id.0[0] == 1, |_| Some(fee));
         assert_eq!(ours.len(), 1);
         assert_eq!(
             (ours[0].asset, ours[0].notional, ours[0].fee),
             (Some(no), "4.2".parse().expect("usdc"), Usdc::ZERO)
         );
-        let theirs = own_legs(&report, |id| id.0[0] == 9, |_| Some(fee));
+        let theirs = own_legs(&report, Address::default(), |id| id.0[0] == 9, |_| Some(fee));
         assert_eq!(theirs[0].notional, "5.8".parse().expect("usdc"));
         assert_eq!(theirs[0].fee, fee.taker_fee(Shares::from_whole(10), price("0.58")));
     }
@@ -384,16 +357,21 @@ mod tests {
     fn a_failed_match_is_undone_and_a_retried_one_is_not_sellable() {
         let (mut fills, mut ledger) = (Fills::default(), Ledger::default());
         let buy = leg(1, Side::Buy, 10);
-        let mut report = |fills: &mut Fills, status| fills.apply(&mut ledger, trade("t"), status, &buy, (OWNER, yes()));
-        assert_eq!(report(&mut fills, TradeStatus::Matched), Applied::New);
-        assert_eq!((fills.matched(OWNER, yes()), fills.settled(OWNER, yes())), (Shares::from_whole(10), Shares::ZERO));
-        report(&mut fills, TradeStatus::Mined);
-        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(10));
-        report(&mut fills, TradeStatus::Retrying);
-        assert_eq!(fills.available(OWNER, yes()), Shares::ZERO);
-        assert_eq!(report(&mut fills, TradeStatus::Failed), Applied::Settled(TradeStatus::Failed));
-        assert_eq!(report(&mut fills, TradeStatus::Matched), Applied::Known);
-        assert_eq!((fills.matched(OWNER, yes()), fills.unsettled()), (Shares::ZERO, 0));
+        let report = |fills: &mut Fills, ledger: &mut Ledger, status| {
+            fills.apply(ledger, trade("t"), status, &buy, (OWNER, yes()))
+        };
+        assert!(matches!(report(&mut fills, &mut ledger, TradeStatus::Matched), Applied::New(_)));
+        assert_eq!(
+            (ledger.matched(OWNER, yes()), ledger.settled(OWNER, yes())),
+            (Shares::from_whole(10), Shares::ZERO)
+        );
+        report(&mut fills, &mut ledger, TradeStatus::Mined);
+        assert_eq!(ledger.available(OWNER, yes()), Shares::from_whole(10));
+        report(&mut fills, &mut ledger, TradeStatus::Retrying);
+        assert_eq!(ledger.available(OWNER, yes()), Shares::ZERO);
+        assert_eq!(report(&mut fills, &mut ledger, TradeStatus::Failed), Applied::Settled(TradeStatus::Failed));
+        assert_eq!(report(&mut fills, &mut ledger, TradeStatus::Matched), Applied::Known);
+        assert_eq!((ledger.matched(OWNER, yes()), fills.unsettled()), (Shares::ZERO, 0));
         assert!(ledger.balances() && ledger.cash().is_zero());
     }
 
@@ -402,13 +380,13 @@ mod tests {
         let (mut fills, mut ledger) = (Fills::default(), Ledger::default());
         fills.apply(&mut ledger, trade("b"), TradeStatus::Confirmed, &leg(1, Side::Buy, 10), (OWNER, yes()));
         fills.apply(&mut ledger, trade("s"), TradeStatus::Matched, &leg(2, Side::Sell, 6), (OWNER, yes()));
-        assert_eq!(fills.settled(OWNER, yes()), Shares::from_whole(10));
-        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(4));
-        assert_eq!(fills.matched(OWNER, yes()), Shares::from_whole(4));
-        assert_eq!(fills.unsettled_proceeds(), "2.4".parse().expect("usdc"));
+        assert_eq!(ledger.settled(OWNER, yes()), Shares::from_whole(10));
+        assert_eq!(ledger.available(OWNER, yes()), Shares::from_whole(4));
+        assert_eq!(ledger.matched(OWNER, yes()), Shares::from_whole(4));
+        assert_eq!(ledger.incoming(), "2.4".parse().expect("usdc"));
         fills.apply(&mut ledger, trade("s"), TradeStatus::Failed, &leg(2, Side::Sell, 6), (OWNER, yes()));
-        assert_eq!(fills.available(OWNER, yes()), Shares::from_whole(10));
-        assert!(fills.unsettled_proceeds().is_zero() && ledger.balances());
+        assert_eq!(ledger.available(OWNER, yes()), Shares::from_whole(10));
+        assert!(ledger.incoming().is_zero() && ledger.balances());
     }
 
     proptest! {
@@ -436,10 +414,10 @@ mod tests {
             for i in 0..sizes.len() {
                 report(&mut noisy, &mut noisy_ledger, i, TradeStatus::Confirmed);
             }
-            prop_assert_eq!(noisy.matched(OWNER, yes()), clean.matched(OWNER, yes()));
-            prop_assert_eq!(noisy.settled(OWNER, yes()), clean.settled(OWNER, yes()));
+            prop_assert_eq!(noisy_ledger.matched(OWNER, yes()), clean_ledger.matched(OWNER, yes()));
+            prop_assert_eq!(noisy_ledger.settled(OWNER, yes()), clean_ledger.settled(OWNER, yes()));
             prop_assert_eq!(noisy_ledger.cash(), clean_ledger.cash());
-            prop_assert_eq!((noisy.unsettled(), noisy.unsettled_proceeds()), (0, Usdc::ZERO));
+            prop_assert_eq!((noisy.unsettled(), noisy_ledger.incoming()), (0, Usdc::ZERO));
         }
     }
 }

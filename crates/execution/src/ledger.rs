@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{InstanceId, MarketId, Outcome, Price, Shares, Side, Usdc};
+use oddsmith_domain::{AssetId, InstanceId, MarketId, Movement, Outcome, Price, Shares, Side, SubAccount, Usdc};
 use thiserror::Error;
 
 /// Why a movement was not booked.
@@ -11,99 +11,46 @@ pub enum LedgerError {
     /// Its size is zero or negative.
     #[error("a movement of {0} shares is none")]
     Size(Shares),
+    /// The sub-account does not have that much free of matches and promises.
+    #[error("only {free} shares are free, {wanted} are wanted")]
+    NotFree {
+        /// What is free.
+        free: Shares,
+        /// What was wanted.
+        wanted: Shares,
+    },
 }
 
-/// What a movement did to a sub-account, so that it can be undone exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Movement {
-    /// Change of cash.
-    pub cash: Usdc,
-    /// Change of the cost of the shares held, by outcome.
-    pub cost: [Usdc; 2],
-    /// Change of the realised profit.
-    pub realized: Usdc,
-    /// Change of the shares held, by outcome.
-    pub shares: [Shares; 2],
-    /// Fees contained in it.
-    pub fee: Usdc,
-}
+/// A sub-account's place: whose, and in which market.
+pub type Place = (InstanceId, MarketId);
 
-impl Movement {
-    /// Whether it keeps the identity: cash and cost together change by what was realised.
-    #[must_use]
-    pub fn balances(&self) -> bool {
-        self.cash + self.cost[0] + self.cost[1] == self.realized
-    }
-
-    fn reversed(self) -> Movement {
-        Movement {
-            cash: -self.cash,
-            cost: self.cost.map(|c| -c),
-            realized: -self.realized,
-            shares: self.shares.map(|s| -s),
-            fee: -self.fee,
-        }
-    }
-}
-
-/// What one instance has in one market. Cash is counted from zero: the wallet's opening balance is nobody's profit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SubAccount {
-    /// Net cash since the start.
-    pub cash: Usdc,
-    /// What the shares held have cost, entry fees included, by outcome.
-    pub cost: [Usdc; 2],
-    /// Profit realised since the start, fees included.
-    pub realized: Usdc,
-    /// Shares held by every match so far, by outcome.
-    pub shares: [Shares; 2],
-    /// Fees paid since the start.
-    pub fees: Usdc,
-}
-
-impl SubAccount {
-    /// What all shares held have cost.
-    #[must_use]
-    pub fn cost_basis(&self) -> Usdc {
-        self.cost[0] + self.cost[1]
-    }
-
-    /// The identity of the books: `cash = realized - cost basis`, exactly.
-    #[must_use]
-    pub fn balances(&self) -> bool {
-        self.cash == self.realized - self.cost_basis()
-    }
-
-    /// Whether more has been sold than was held.
-    #[must_use]
-    pub fn is_short(&self) -> bool {
-        self.shares.iter().any(|s| s.is_negative())
-    }
-
-    /// Profit not realised if YES is worth `mid` and NO the rest.
-    #[must_use]
-    pub fn unrealized(&self, mid: Price) -> Usdc {
-        self.shares[0].cost_floor(mid) + self.shares[1].cost_floor(mid.complement()) - self.cost_basis()
-    }
-
-    fn apply(&mut self, m: &Movement) {
-        self.cash += m.cash;
-        self.realized += m.realized;
-        self.fees += m.fee;
-        for i in 0..2 {
-            self.cost[i] += m.cost[i];
-            self.shares[i] += m.shares[i];
-        }
-    }
-}
-
-/// The sub-accounts of all instances. They sum to the wallet's change since the start.
-#[derive(Clone, Debug, Default)]
+/// The sub-accounts of all instances, and of nobody ([`InstanceId::WALLET`]). They sum to the wallet's change since the start.
+///
+/// Every operation keeps both identities of [`SubAccount::balances`]. Where no share is left, no cost is left: what remains of it is
+/// realised at once, so that a position that is closed again has the same books whatever came first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     accounts: BTreeMap<(MarketId, InstanceId), SubAccount>,
+    /// Sums over all accounts, kept as they change: they are asked for with every order.
+    cash: Usdc,
+    incoming: Usdc,
+    outgoing: Usdc,
 }
 
 impl Ledger {
+    /// A ledger of accounts that were kept elsewhere.
+    #[must_use]
+    pub fn from_accounts(accounts: impl IntoIterator<Item = (Place, SubAccount)>) -> Ledger {
+        let mut ledger = Ledger::default();
+        for ((instance, market), account) in accounts {
+            ledger.cash += account.cash;
+            ledger.incoming += account.incoming;
+            ledger.outgoing += account.outgoing;
+            ledger.accounts.insert((market, instance), account);
+        }
+        ledger
+    }
+
     /// One instance's account in one market.
     #[must_use]
     pub fn account(&self, instance: InstanceId, market: MarketId) -> SubAccount {
@@ -117,23 +64,75 @@ impl Ledger {
 
     /// The accounts of one market.
     pub fn market(&self, market: MarketId) -> impl Iterator<Item = (InstanceId, &SubAccount)> {
-        let range = (market, InstanceId(0))..=(market, InstanceId(u16::MAX));
+        let range = (market, InstanceId(0))..=(market, InstanceId::WALLET);
         self.accounts.range(range).map(|(&(_, instance), account)| (instance, account))
     }
 
-    /// Books a fill: `notional` is what was paid or received for the shares, `fee` what was charged besides.
+    /// Shares that are on the chain.
+    #[must_use]
+    pub fn settled(&self, instance: InstanceId, asset: AssetId) -> Shares {
+        self.account(instance, asset.market()).settled[asset.outcome().index()]
+    }
+
+    /// Shares by every match so far.
+    #[must_use]
+    pub fn matched(&self, instance: InstanceId, asset: AssetId) -> Shares {
+        self.account(instance, asset.market()).shares[asset.outcome().index()]
+    }
+
+    /// Settled shares that are neither on their way out nor promised to a merge. What working sells have promised is still in it.
+    #[must_use]
+    pub fn available(&self, instance: InstanceId, asset: AssetId) -> Shares {
+        self.account(instance, asset.market()).available(asset.outcome())
+    }
+
+    /// Cash of all accounts together: the wallet's change since the start, by every match so far.
+    #[must_use]
+    pub const fn cash(&self) -> Usdc {
+        self.cash
+    }
+
+    /// Cash of sales that are not on the chain: not spendable yet.
+    #[must_use]
+    pub const fn incoming(&self) -> Usdc {
+        self.incoming
+    }
+
+    /// Cash of purchases that are not on the chain: the venue still counts it.
+    #[must_use]
+    pub const fn outgoing(&self) -> Usdc {
+        self.outgoing
+    }
+
+    /// Cash of all accounts as the chain counts it.
+    #[must_use]
+    pub fn settled_cash(&self) -> Usdc {
+        self.cash - self.incoming + self.outgoing
+    }
+
+    /// Whether every account balances, and their sums are the wallet's.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        let sum = |of: fn(&SubAccount) -> Usdc| -> Usdc { self.accounts.values().map(of).sum() };
+        self.accounts.values().all(SubAccount::balances)
+            && sum(|a| a.cash) == self.cash
+            && sum(|a| a.incoming) == self.incoming
+            && sum(|a| a.outgoing) == self.outgoing
+    }
+
+    /// Books a fill: `notional` is what was paid or received for the shares, `fee` what was charged besides. It is not settled.
     ///
     /// A buy's fee becomes part of what the shares cost; a sell's fee comes off what is realised. The cost that leaves with a sale
     /// is rounded down, and the last share takes what is left, so that nothing is lost to rounding.
     ///
     /// A fill is a fact: a sale of more than is held is booked too and leaves the account short of shares, which the caller must
-    /// report ([`SubAccount::is_short`]).
+    /// report ([`SubAccount::is_short`]). The purchase that covers it is realised as far as it does.
     ///
     /// # Errors
     /// [`LedgerError::Size`] for no shares. Nothing is booked then.
     pub fn fill(
         &mut self,
-        (instance, market): (InstanceId, MarketId),
+        place: Place,
         (outcome, side): (Outcome, Side),
         size: Shares,
         notional: Usdc,
@@ -142,13 +141,17 @@ impl Ledger {
         if !size.is_positive() {
             return Err(LedgerError::Size(size));
         }
-        let account = self.accounts.entry((market, instance)).or_default();
         let i = outcome.index();
+        let account = self.account(place.0, place.1);
         let mut movement = Movement { fee, ..Movement::default() };
         match side {
             Side::Buy => {
-                movement.cash = -(notional + fee);
-                movement.cost[i] = notional + fee;
+                let paid = notional + fee;
+                let short = (-account.shares[i]).max(Shares::ZERO).min(size);
+                let covering = share_of(paid, short, size);
+                movement.cash = -paid;
+                movement.cost[i] = paid - covering;
+                movement.realized = -covering;
                 movement.shares[i] = size;
             }
             Side::Sell => {
@@ -159,107 +162,368 @@ impl Ledger {
                 movement.shares[i] = -size;
             }
         }
-        account.apply(&movement);
-        Ok(movement)
+        Ok(self.post(place, movement, |account| match side {
+            Side::Buy => {
+                account.arriving[i] += size;
+                account.outgoing += notional + fee;
+            }
+            Side::Sell => {
+                account.leaving[i] += size;
+                account.incoming += notional - fee;
+            }
+        }))
     }
 
-    /// Undoes a movement, because its settlement failed.
-    pub fn undo(&mut self, (instance, market): (InstanceId, MarketId), movement: &Movement) {
-        self.accounts.entry((market, instance)).or_default().apply(&movement.reversed());
+    /// A fill reached the chain, or, if `back`, was thrown off it again.
+    pub fn settle(&mut self, place: Place, (outcome, side): (Outcome, Side), movement: &Movement, back: bool) {
+        let i = outcome.index();
+        let sign = |n: Shares| if back { -n } else { n };
+        let (size, cash) = (sign(movement.shares[i].abs()), if back { -movement.cash } else { movement.cash });
+        self.post(place, Movement::default(), |account| match side {
+            Side::Buy => {
+                account.arriving[i] -= size;
+                account.settled[i] += size;
+                account.outgoing += cash;
+            }
+            Side::Sell => {
+                account.leaving[i] -= size;
+                account.settled[i] -= size;
+                account.incoming -= cash;
+            }
+        });
     }
 
-    /// Whether every account balances.
-    #[must_use]
-    pub fn balances(&self) -> bool {
-        self.accounts.values().all(SubAccount::balances)
+    /// Undoes a fill that is not on the chain, because its settlement failed.
+    pub fn undo(&mut self, place: Place, (outcome, side): (Outcome, Side), movement: &Movement) -> Movement {
+        let i = outcome.index();
+        let size = movement.shares[i].abs();
+        self.post(place, movement.reversed(), |account| match side {
+            Side::Buy => {
+                account.arriving[i] -= size;
+                account.outgoing += movement.cash;
+            }
+            Side::Sell => {
+                account.leaving[i] -= size;
+                account.incoming -= movement.cash;
+            }
+        })
     }
 
-    /// Cash of all accounts together: the wallet's change since the start.
-    #[must_use]
-    pub fn cash(&self) -> Usdc {
-        self.accounts.values().map(|a| a.cash).sum()
+    /// Takes in settled shares that the wallet held before, at a stated cost. The wallet's capital grows by the same amount.
+    pub fn take_in(&mut self, place: Place, outcome: Outcome, size: Shares, cost: Usdc) -> Movement {
+        let i = outcome.index();
+        let mut movement = Movement { cash: -cost, ..Movement::default() };
+        (movement.shares[i], movement.cost[i]) = (size, cost);
+        self.post(place, movement, |account| account.settled[i] += size)
+    }
+
+    /// Turns collateral into as many pairs of both outcomes.
+    ///
+    /// Half of a pair's dollar becomes the cost of each outcome; of an odd millionth the first takes the more.
+    ///
+    /// # Errors
+    /// [`LedgerError::Size`] for no pairs.
+    pub fn split(&mut self, place: Place, pairs: Shares) -> Result<Movement, LedgerError> {
+        if !pairs.is_positive() {
+            return Err(LedgerError::Size(pairs));
+        }
+        let value = Usdc::from_micros(pairs.micros());
+        let half = Usdc::from_micros(pairs.micros() / 2);
+        let movement =
+            Movement { cash: -value, cost: [value - half, half], shares: [pairs, pairs], ..Movement::default() };
+        Ok(self.post(place, movement, |account| account.settled.iter_mut().for_each(|s| *s += pairs)))
+    }
+
+    /// Turns reserved pairs of both outcomes back into collateral.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFree`] when less was reserved.
+    pub fn merge(&mut self, place: Place, pairs: Shares) -> Result<Movement, LedgerError> {
+        let account = self.account(place.0, place.1);
+        let reserved = account.reserved[0].min(account.reserved[1]);
+        if !pairs.is_positive() {
+            return Err(LedgerError::Size(pairs));
+        }
+        if reserved < pairs {
+            return Err(LedgerError::NotFree { free: reserved, wanted: pairs });
+        }
+        let value = Usdc::from_micros(pairs.micros());
+        let leaving = [0, 1].map(|i| share_of(account.cost[i], pairs, account.shares[i]));
+        let movement = Movement {
+            cash: value,
+            cost: leaving.map(|cost| -cost),
+            realized: value - leaving[0] - leaving[1],
+            shares: [-pairs, -pairs],
+            fee: Usdc::ZERO,
+        };
+        Ok(self.post(place, movement, |account| {
+            for i in 0..2 {
+                account.settled[i] -= pairs;
+                account.reserved[i] -= pairs;
+            }
+        }))
+    }
+
+    /// Promises free shares of each outcome to a merge or a redemption: they are not sold meanwhile.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFree`]; nothing is promised then.
+    pub fn reserve(&mut self, place: Place, sizes: [Shares; 2]) -> Result<(), LedgerError> {
+        let account = self.account(place.0, place.1);
+        for outcome in Outcome::BOTH {
+            let (free, wanted) = (account.available(outcome), sizes[outcome.index()]);
+            if wanted.is_negative() || wanted > free {
+                return Err(LedgerError::NotFree { free, wanted });
+            }
+        }
+        self.post(place, Movement::default(), |account| {
+            (0..2).for_each(|i| account.reserved[i] += sizes[i]);
+        });
+        Ok(())
+    }
+
+    /// Takes a promise back.
+    pub fn release(&mut self, place: Place, sizes: [Shares; 2]) {
+        self.post(place, Movement::default(), |account| {
+            (0..2).for_each(|i| account.reserved[i] = (account.reserved[i] - sizes[i]).max(Shares::ZERO));
+        });
+    }
+
+    /// Moves free shares from one sub-account to another at a price: a sale for the one, a purchase for the other.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing has moved then.
+    pub fn transfer(
+        &mut self,
+        (from, to): (InstanceId, InstanceId),
+        asset: AssetId,
+        size: Shares,
+        price: Price,
+    ) -> Result<[Movement; 2], LedgerError> {
+        let (market, outcome, i) = (asset.market(), asset.outcome(), asset.outcome().index());
+        let giver = self.account(from, market);
+        if !size.is_positive() {
+            return Err(LedgerError::Size(size));
+        }
+        if giver.available(outcome) < size {
+            return Err(LedgerError::NotFree { free: giver.available(outcome), wanted: size });
+        }
+        let value = size.cost_floor(price);
+        let leaving = share_of(giver.cost[i], size, giver.shares[i]);
+        let (mut given, mut taken) = (Movement::default(), Movement::default());
+        (given.cash, given.realized, given.cost[i], given.shares[i]) = (value, value - leaving, -leaving, -size);
+        (taken.cash, taken.cost[i], taken.shares[i]) = (-value, value, size);
+        Ok([
+            self.post((from, market), given, |account| account.settled[i] -= size),
+            self.post((to, market), taken, |account| account.settled[i] += size),
+        ])
+    }
+
+    /// The market is decided: what is held costs from now on what it pays, and the rest is profit or loss. Nothing changes the
+    /// second time, so this is done after each movement in a decided market.
+    pub fn decide(&mut self, place: Place, yes: Price) -> Movement {
+        let account = self.account(place.0, place.1);
+        let mut movement = Movement::default();
+        for outcome in Outcome::BOTH {
+            let i = outcome.index();
+            let worth = account.shares[i].max(Shares::ZERO).cost_floor(pays(outcome, yes));
+            movement.cost[i] = worth - account.cost[i];
+            movement.realized += movement.cost[i];
+        }
+        self.post(place, movement, |_| ())
+    }
+
+    /// The shares of an outcome of a decided market became what they pay. Those in matches that are not on the chain stay.
+    pub fn redeem(&mut self, place: Place, outcome: Outcome, yes: Price) -> Movement {
+        let (account, i) = (self.account(place.0, place.1), outcome.index());
+        let size = (account.settled[i] - account.leaving[i]).max(Shares::ZERO);
+        let paid = size.cost_floor(pays(outcome, yes));
+        let leaving = share_of(account.cost[i], size, account.shares[i]);
+        let mut movement = Movement { cash: paid, realized: paid - leaving, ..Movement::default() };
+        (movement.cost[i], movement.shares[i]) = (-leaving, -size);
+        self.post(place, movement, |account| {
+            account.settled[i] -= size;
+            account.reserved[i] = Shares::ZERO;
+        })
+    }
+
+    /// The venue proved that there are other tokens than we count: `change` of them come for nothing, or go with what they cost.
+    pub fn correct(&mut self, place: Place, outcome: Outcome, change: Shares) -> Movement {
+        let (i, account) = (outcome.index(), self.account(place.0, place.1));
+        let mut movement = Movement::default();
+        movement.shares[i] = change;
+        if change.is_negative() {
+            let leaving = share_of(account.cost[i], -change, account.shares[i]);
+            (movement.cost[i], movement.realized) = (-leaving, -leaving);
+        }
+        self.post(place, movement, |account| account.settled[i] += change)
+    }
+
+    /// Books a movement together with what else it changes, realises cost that no share carries any more, and returns what was done
+    /// in all.
+    fn post(&mut self, place: Place, mut movement: Movement, also: impl FnOnce(&mut SubAccount)) -> Movement {
+        let account = self.accounts.entry((place.1, place.0)).or_default();
+        let before = *account;
+        for i in 0..2 {
+            let (shares, cost) = (account.shares[i] + movement.shares[i], account.cost[i] + movement.cost[i]);
+            if !shares.is_positive() || cost.is_negative() {
+                movement.cost[i] -= cost;
+                movement.realized -= cost;
+            }
+        }
+        account.cash += movement.cash;
+        account.realized += movement.realized;
+        account.fees += movement.fee;
+        for i in 0..2 {
+            account.cost[i] += movement.cost[i];
+            account.shares[i] += movement.shares[i];
+        }
+        also(account);
+        self.cash += account.cash - before.cash;
+        self.incoming += account.incoming - before.incoming;
+        self.outgoing += account.outgoing - before.outgoing;
+        movement
     }
 }
 
-/// The part of `cost` that belongs to `size` of `held` shares, rounded down; all of it when all leave.
-fn share_of(cost: Usdc, size: Shares, held: Shares) -> Usdc {
-    if size >= held {
-        return cost;
+/// What a share of an outcome pays when YES pays `yes`.
+const fn pays(outcome: Outcome, yes: Price) -> Price {
+    match outcome {
+        Outcome::Yes => yes,
+        Outcome::No => yes.complement(),
     }
-    let part = i128::from(cost.micros()) * i128::from(size.micros()) / i128::from(held.micros().max(1));
+}
+
+/// The part of `amount` that belongs to `size` of `held` shares, rounded down; all of it when all leave.
+fn share_of(amount: Usdc, size: Shares, held: Shares) -> Usdc {
+    if size >= held {
+        return amount;
+    }
+    let part = i128::from(amount.micros()) * i128::from(size.micros()) / i128::from(held.micros().max(1));
     Usdc::from_micros(i64::try_from(part).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    const WHERE: (InstanceId, MarketId) = (InstanceId(0), MarketId(0));
+    const WHERE: Place = (InstanceId(0), MarketId(0));
 
     fn usdc(text: &str) -> Usdc {
         text.parse().expect("decimal")
+    }
+
+    fn fill(ledger: &mut Ledger, outcome: Outcome, side: Side, whole: i64, notional: &str, fee: &str) -> Movement {
+        let m =
+            ledger.fill(WHERE, (outcome, side), Shares::from_whole(whole), usdc(notional), usdc(fee)).expect("a fill");
+        ledger.settle(WHERE, (outcome, side), &m, false);
+        assert!(ledger.balances() && m.balances());
+        m
     }
 
     #[test]
     fn the_worked_example() {
         // quant 6.1: buy 100 YES at 0.48, buy 60 NO at 0.49 as a taker, mid 0.55.
         let mut ledger = Ledger::default();
-        let buy = |outcome| (outcome, Side::Buy);
-        ledger.fill(WHERE, buy(Outcome::Yes), Shares::from_whole(100), usdc("48"), Usdc::ZERO).expect("a fill");
-        ledger.fill(WHERE, buy(Outcome::No), Shares::from_whole(60), usdc("29.4"), usdc("1.04958")).expect("a fill");
+        fill(&mut ledger, Outcome::Yes, Side::Buy, 100, "48", "0");
+        fill(&mut ledger, Outcome::No, Side::Buy, 60, "29.4", "1.04958");
         let account = ledger.account(WHERE.0, WHERE.1);
         assert_eq!(account.cash, usdc("-78.44958"));
         assert_eq!(account.cost, [usdc("48"), usdc("30.44958")]);
         let mid = "0.55".parse().expect("price");
         // 100 * 0.55 + 60 * 0.45 - 78.44958
         assert_eq!(account.unrealized(mid), usdc("3.55042"));
-        ledger.fill(WHERE, (Outcome::Yes, Side::Sell), Shares::from_whole(60), usdc("33"), Usdc::ZERO).expect("a sale");
+        fill(&mut ledger, Outcome::Yes, Side::Sell, 60, "33", "0");
         assert_eq!(ledger.account(WHERE.0, WHERE.1).realized, usdc("4.2"));
-        assert!(ledger.balances());
     }
 
     #[test]
-    fn a_sale_of_what_is_not_there_is_booked_and_seen() {
+    fn a_sale_of_what_is_not_there_is_booked_and_seen_and_its_cover_is_realised() {
         let mut ledger = Ledger::default();
-        ledger.fill(WHERE, (Outcome::Yes, Side::Sell), Shares::from_whole(1), usdc("0.4"), Usdc::ZERO).expect("a fact");
+        fill(&mut ledger, Outcome::Yes, Side::Sell, 1, "0.4", "0");
+        assert!(ledger.account(WHERE.0, WHERE.1).is_short());
+        fill(&mut ledger, Outcome::Yes, Side::Buy, 1, "0.3", "0");
         let account = ledger.account(WHERE.0, WHERE.1);
-        assert!(account.is_short() && account.balances());
+        assert_eq!((account.realized, account.cost_basis()), (usdc("0.1"), Usdc::ZERO), "as if bought first");
         assert_eq!(
             ledger.fill(WHERE, (Outcome::Yes, Side::Sell), Shares::ZERO, usdc("1"), Usdc::ZERO),
             Err(LedgerError::Size(Shares::ZERO))
         );
     }
 
-    proptest! {
-        /// Any sequence of fills, some of them undone later in any order, keeps the identity exactly.
-        #[test]
-        fn the_identity_holds_after_every_event(
-            events in prop::collection::vec(
-                (any::<bool>(), any::<bool>(), 1i64..100_000_000, 1u16..10_000, 0i64..50_000, any::<bool>()), 1..80),
-        ) {
+    #[test]
+    fn every_price_of_a_decided_market() {
+        // 100 YES for 48 and 60 NO for 29.4: YES pays 100, NO pays 60, a void pays 50 and 30.
+        for (yes, profit, paid) in [("1", "22.6", "100"), ("0", "-17.4", "60"), ("0.5", "2.6", "80")] {
             let mut ledger = Ledger::default();
-            let mut done = Vec::new();
-            for (yes, buy, micros, units, fee, undo) in events {
-                let outcome = if yes { Outcome::Yes } else { Outcome::No };
-                let side = if buy { Side::Buy } else { Side::Sell };
-                let (size, price) = (Shares::from_micros(micros), Price::from_units(units).expect("in range"));
-                let notional = if buy { size.cost_ceil(price) } else { size.cost_floor(price) };
-                if let Ok(m) = ledger.fill(WHERE, (outcome, side), size, notional, Usdc::from_micros(fee * 10)) {
-                    prop_assert!(m.balances());
-                    done.push(m);
-                }
-                if undo && !done.is_empty() {
-                    let m = done.swap_remove(done.len() / 2);
-                    ledger.undo(WHERE, &m);
-                }
-                prop_assert!(ledger.balances());
-            }
-            while let Some(m) = done.pop() {
-                ledger.undo(WHERE, &m);
-            }
-            prop_assert_eq!(ledger.account(WHERE.0, WHERE.1), SubAccount::default());
+            fill(&mut ledger, Outcome::Yes, Side::Buy, 100, "48", "0");
+            fill(&mut ledger, Outcome::No, Side::Buy, 60, "29.4", "0");
+            let (yes, cash) = (yes.parse().expect("price"), ledger.cash());
+            assert_eq!(ledger.decide(WHERE, yes).realized, usdc(profit), "at {yes}");
+            assert!(ledger.decide(WHERE, yes).is_nothing(), "once");
+            assert_eq!((ledger.cash(), ledger.account(WHERE.0, WHERE.1).cost_basis()), (cash, usdc(paid)));
+            let [one, other] = Outcome::BOTH.map(|outcome| ledger.redeem(WHERE, outcome, yes));
+            assert_eq!((one.cash + other.cash, one.realized + other.realized), (usdc(paid), Usdc::ZERO));
+            let account = ledger.account(WHERE.0, WHERE.1);
+            assert_eq!(
+                (account.shares, account.realized, account.cash),
+                ([Shares::ZERO; 2], usdc(profit), usdc(profit))
+            );
+            assert!(ledger.balances());
         }
+    }
+
+    #[test]
+    fn a_match_that_fails_after_the_decision_leaves_nothing_behind() {
+        let mut ledger = Ledger::default();
+        let size = Shares::from_whole(10);
+        let m = ledger.fill(WHERE, (Outcome::No, Side::Buy), size, usdc("4"), Usdc::ZERO).expect("a fill");
+        ledger.decide(WHERE, Price::ZERO);
+        assert_eq!(ledger.account(WHERE.0, WHERE.1).realized, usdc("6"));
+        ledger.redeem(WHERE, Outcome::No, Price::ZERO);
+        assert_eq!(ledger.account(WHERE.0, WHERE.1).shares[1], size, "not on the chain: nothing to redeem");
+        ledger.undo(WHERE, (Outcome::No, Side::Buy), &m);
+        assert_eq!(ledger.account(WHERE.0, WHERE.1), SubAccount::default());
+    }
+
+    #[test]
+    fn pairs_are_split_reserved_and_merged() {
+        let mut ledger = Ledger::default();
+        let ten = Shares::from_whole(10);
+        ledger.split(WHERE, ten).expect("a split");
+        assert_eq!(ledger.cash(), usdc("-10"));
+        assert_eq!(ledger.merge(WHERE, ten), Err(LedgerError::NotFree { free: Shares::ZERO, wanted: ten }));
+        ledger.reserve(WHERE, [ten, ten]).expect("free");
+        let asset = WHERE.1.asset(Outcome::Yes);
+        assert_eq!(ledger.available(WHERE.0, asset), Shares::ZERO, "promised");
+        assert!(ledger.reserve(WHERE, [Shares::LOT, Shares::ZERO]).is_err(), "not twice");
+        let merged = ledger.merge(WHERE, Shares::from_whole(6)).expect("reserved");
+        assert_eq!((merged.cash, merged.realized), (usdc("6"), Usdc::ZERO));
+        ledger.release(WHERE, [Shares::from_whole(4); 2]);
+        assert_eq!(ledger.available(WHERE.0, asset), Shares::from_whole(4));
+        assert!(ledger.balances());
+    }
+
+    #[test]
+    fn a_transfer_is_a_sale_and_a_purchase() {
+        let mut ledger = Ledger::default();
+        fill(&mut ledger, Outcome::Yes, Side::Buy, 10, "4", "0");
+        let (asset, half) = (WHERE.1.asset(Outcome::Yes), "0.5".parse().expect("price"));
+        let cash = ledger.cash();
+        let [given, taken] =
+            ledger.transfer((WHERE.0, InstanceId(1)), asset, Shares::from_whole(5), half).expect("free");
+        assert_eq!((given.realized, taken.cost[0]), (usdc("0.5"), usdc("2.5")));
+        assert_eq!((ledger.cash(), ledger.available(InstanceId(1), asset)), (cash, Shares::from_whole(5)));
+        assert!(ledger.transfer((WHERE.0, InstanceId(1)), asset, Shares::from_whole(6), half).is_err());
+        assert!(ledger.balances());
+    }
+
+    #[test]
+    fn what_was_kept_elsewhere_is_taken_up() {
+        let mut ledger = Ledger::default();
+        fill(&mut ledger, Outcome::Yes, Side::Buy, 10, "4", "0");
+        ledger.take_in((InstanceId::WALLET, WHERE.1), Outcome::No, Shares::from_whole(3), usdc("1.5"));
+        let parts: Vec<_> = ledger.accounts().map(|(i, m, a)| ((i, m), *a)).collect();
+        assert_eq!(Ledger::from_accounts(parts), ledger);
     }
 }

@@ -13,7 +13,7 @@ mod split;
 mod transition;
 
 pub use fills::{Applied, Booked, FillKey, Fills, OwnLeg, own_legs};
-pub use ledger::{Ledger, LedgerError, Movement, SubAccount};
+pub use ledger::{Ledger, LedgerError, Place};
 pub use orders::{Change, Order, OrderBuilder, Orders, Ownership};
 pub use planner::{Leg, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 pub use split::{MinSizePolicy, Split, split};

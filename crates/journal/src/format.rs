@@ -134,6 +134,12 @@ kinds! {
     BREAKER = 0x235, "event.breaker";
     /// A market's books come from REST reads, or from its connection again.
     DEGRADED = 0x236, "event.degraded";
+    /// A sub-account moved without a match.
+    BOOKING = 0x220, "event.booking";
+    /// The capital changed.
+    CAPITAL = 0x221, "event.capital";
+    /// A market is decided.
+    RESOLVED = 0x222, "event.resolved";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

@@ -292,7 +292,7 @@ impl Wire {
             trades: core
                 .trades_of(account.user)
                 .filter(|trade| trade.matched_ms / 1_000 >= since_s)
-                .map(|trade| account_trade(trade, listed, self.key))
+                .map(|trade| account_trade(trade, listed, (self.key, self.account)))
                 .collect(),
             collateral: account.collateral,
             tokens: Vec::new(),
@@ -419,7 +419,7 @@ fn our_market(listed: &[Option<MarketId>], market: MarketId) -> Option<MarketId>
     listed.get(market.index()).copied().flatten()
 }
 
-fn account_trade(trade: &Trade, listed: &[Option<MarketId>], key: KeyId) -> AccountTrade {
+fn account_trade(trade: &Trade, listed: &[Option<MarketId>], (key, account): (KeyId, Address)) -> AccountTrade {
     let market = our_market(listed, trade.market);
     let asset = |leg: &Leg| market.map(|market| market.asset(leg.outcome));
     AccountTrade {
@@ -442,6 +442,7 @@ fn account_trade(trade: &Trade, listed: &[Option<MarketId>], key: KeyId) -> Acco
             .iter()
             .map(|(leg, _)| MakerLeg {
                 order: leg.order,
+                maker: if leg.key == key { account } else { Address::default() },
                 asset: asset(leg),
                 side: leg.side,
                 price: leg.price,

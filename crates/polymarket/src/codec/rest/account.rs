@@ -1,8 +1,8 @@
 //! Orders, trades and balances as the venue lists them.
 
 use oddsmith_domain::{
-    AccountOrder, AccountTrade, DecimalError, MakerLeg, OrderId, Price, Shares, Side, TradeId, TradeStatus, Usdc,
-    VenueOrderStatus, parse_fixed,
+    AccountOrder, AccountTrade, Address, DecimalError, MakerLeg, OrderId, Price, Shares, Side, TradeId, TradeStatus,
+    Usdc, VenueOrderStatus, parse_fixed,
 };
 
 use super::RestFault;
@@ -74,6 +74,7 @@ fn maker_leg(leg: &MakerOrder, taker: &Trade, taker_side: Side, assets: &AssetTa
     };
     Ok(MakerLeg {
         order: order_id(TRADE, "maker_orders.order_id", &leg.order_id)?,
+        maker: Address::parse(&leg.maker_address).unwrap_or_default(),
         asset: assets.lookup(leg.asset_id.as_str().as_bytes()),
         side: maker_side,
         price: number(TRADE, "maker_orders.price", &leg.price, Text::price)?,
