@@ -81,6 +81,16 @@ pub enum Command {
     Resume(OperatorArguments),
     /// Make a running engine cancel everything and end, as Ctrl-C does.
     Shutdown(OperatorArguments),
+    /// Throw a running engine's kill switch: cancel everything and quote nothing, in this run and the next, until `reset`.
+    Kill(OperatorArguments),
+    /// Undo a running engine's kill switch, a reached loss limit and open breakers, after you have looked.
+    Reset(OperatorArguments),
+    /// Let a running engine only reduce what it holds: everywhere, in a market, or for an instance.
+    Reduce(ScopedArguments),
+    /// Cancel and place nothing: everywhere, in a market, or for an instance; outlives the run.
+    Halt(ScopedArguments),
+    /// Undo `reduce` and `halt` of the same scope.
+    Activate(ScopedArguments),
     /// Tell how a running engine stands.
     Status(ScopedArguments),
     /// List the strategies with their parameters and defaults.
@@ -103,6 +113,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         state: PathBuf,
     },
+    /// Watch over a run from a process of its own: cancel everything when its journal stands still.
+    ///
+    /// Works with the run's API credentials, never with the signing key. Ends with exit code 0 when the run has ended and left nothing
+    /// behind, and with 1 when it had to cancel.
+    Guard(GuardArguments),
     /// Look at the journals of past runs.
     Journal {
         #[command(subcommand)]
@@ -124,14 +139,31 @@ pub struct OperatorArguments {
     pub json: bool,
 }
 
-/// Which run, and which market of it.
+/// Which run, and what of it.
 #[derive(Debug, clap::Args)]
 pub struct ScopedArguments {
     #[command(flatten)]
     pub call: OperatorArguments,
     /// Only this market, by its slug.
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", conflicts_with = "instance")]
     pub market: Option<String>,
+    /// Only this strategy instance, by its name.
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+}
+
+/// Whom to guard, and how.
+#[derive(Debug, clap::Args)]
+pub struct GuardArguments {
+    /// A run: its id or the start of it, a path, or `latest`.
+    #[arg(default_value = "latest")]
+    pub run: String,
+    /// How long the journal may stand still; the run's `guard.head_ms` if not given.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub after: Option<Duration>,
+    /// The file with the API credentials; the one that the run has left in its directory if not given.
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// How to serve the exchange.

@@ -59,6 +59,11 @@ impl DataDir {
         self.root.join("runs")
     }
 
+    /// Where the locks of the wallets are.
+    pub fn wallets_dir(&self) -> PathBuf {
+        self.root.join("wallets")
+    }
+
     /// Every run, oldest first; those without a readable manifest before the others.
     pub fn runs(&self) -> Result<Vec<Run>, Failure> {
         let folder = self.runs_dir();

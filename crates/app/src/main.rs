@@ -14,6 +14,7 @@ mod control;
 mod data;
 mod dead_letter;
 mod failure;
+mod guard;
 mod live;
 mod pages;
 mod recorded;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Arguments, Command, OperatorArguments};
+use cli::{Arguments, Command, OperatorArguments, ScopedArguments};
 use control::Word;
 use failure::Failure;
 
@@ -54,16 +55,27 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)
         }
         Command::Verify { files, json, dead_letter } => command::verify::run(files, *json, dead_letter.clone()),
-        Command::Stop(call) => operator(arguments, call, Word::Stop, None),
-        Command::Resume(call) => operator(arguments, call, Word::Resume, None),
-        Command::Shutdown(call) => operator(arguments, call, Word::Shutdown, None),
-        Command::Status(call) => operator(arguments, &call.call, Word::Status, call.market.as_deref()),
+        Command::Stop(call) => operator(arguments, call, Word::Stop),
+        Command::Resume(call) => operator(arguments, call, Word::Resume),
+        Command::Shutdown(call) => operator(arguments, call, Word::Shutdown),
+        Command::Kill(call) => operator(arguments, call, Word::Kill),
+        Command::Reset(call) => operator(arguments, call, Word::Reset),
+        Command::Reduce(call) => scoped(arguments, call, Word::Reduce),
+        Command::Halt(call) => scoped(arguments, call, Word::Halt),
+        Command::Activate(call) => scoped(arguments, call, Word::Activate),
+        Command::Status(call) => scoped(arguments, call, Word::Status),
         Command::Strategies { json } => command::eval::list(*json),
         Command::Eval { strategy, config, state } => command::eval::run(strategy, config.as_deref(), state),
+        Command::Guard(call) => command::guard::run(&data::DataDir::find(arguments.data.as_deref()), call),
         Command::Journal { action } => command::journal::run(arguments, action),
     }
 }
 
-fn operator(arguments: &Arguments, call: &OperatorArguments, word: Word, market: Option<&str>) -> Result<(), Failure> {
-    command::operator::run(&data::DataDir::find(arguments.data.as_deref()), call, word, market)
+fn operator(arguments: &Arguments, call: &OperatorArguments, word: Word) -> Result<(), Failure> {
+    command::operator::run(&data::DataDir::find(arguments.data.as_deref()), call, word, (None, None))
+}
+
+fn scoped(arguments: &Arguments, call: &ScopedArguments, word: Word) -> Result<(), Failure> {
+    let scope = (call.market.as_deref(), call.instance.as_deref());
+    command::operator::run(&data::DataDir::find(arguments.data.as_deref()), &call.call, word, scope)
 }

@@ -95,3 +95,48 @@ fn the_socket_is_private_and_a_wrong_request_is_refused_in_words() {
     assert_eq!(code, 0, "{said}");
     assert!(!socket.exists(), "an ended run is not to be called");
 }
+
+#[test]
+fn a_halt_is_for_its_market_and_a_kill_is_not_undone_by_resume() {
+    let exchange = Server::start(ServerConfig::default()).expect("an exchange");
+    let data = tempfile::tempdir().expect("a folder");
+    let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
+    live.wait_for("order", |said| figure(said, " open ") > 0);
+    let status = || serde_json::from_str::<serde_json::Value>(&oddsmith(data.path(), &["status", "--json"]).out);
+    let view = || status().expect("JSON")["view"].clone();
+    let quotes = |slug: &str| {
+        let view = view();
+        let lines = view["markets"].as_array().expect("markets").clone();
+        let line = lines.iter().find(|line| line["slug"] == slug).expect("the market");
+        line["quotes"].as_array().expect("quotes").len()
+    };
+    let markets = view()["markets"].as_array().expect("markets").clone();
+    let slugs: Vec<&str> = markets.iter().filter_map(|line| line["slug"].as_str()).collect();
+    let one = *slugs.iter().find(|slug| quotes(slug) > 0).expect("a market with quotes");
+    let halt = oddsmith(data.path(), &["halt", "--market", one]);
+    assert_eq!(halt.code, 0, "{halt:?}");
+    assert!(halt.out.contains("the venue shows that nothing is left"), "{halt:?}");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(quotes(one), 0, "halted is halted");
+    assert_eq!(view()["quoting"], true, "the others go on");
+    assert_eq!(oddsmith(data.path(), &["activate", "--market", one]).code, 0);
+
+    let kill = oddsmith(data.path(), &["kill"]);
+    assert_eq!(kill.code, 0, "{kill:?}");
+    assert!(kill.out.contains("KillSwitch") && kill.out.contains("nothing is left"), "{kill:?}");
+    assert_eq!(oddsmith(data.path(), &["resume"]).code, 0);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(view()["quoting"], false, "only a reset undoes a kill");
+    let reset = oddsmith(data.path(), &["reset"]);
+    assert_eq!(reset.code, 0, "{reset:?}");
+    for (wrong, told) in
+        [(&["halt", "--instance", "nobody"][..], "`nobody`"), (&["halt", "--market", "nowhere"], "`nowhere`")]
+    {
+        let refused = oddsmith(data.path(), wrong);
+        assert!(refused.code == 1 && refused.err.contains(told), "{refused:?}");
+    }
+    live.interrupt();
+    let (code, said) = live.end();
+    assert_eq!(code, 0, "{said}");
+    assert_replays(data.path());
+}

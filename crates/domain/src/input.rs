@@ -46,6 +46,8 @@ pub enum Input<'a> {
     Command(Command),
     /// Time passed, or a slice of frames ended: look at timers, evaluate what is due.
     Tick,
+    /// The watchdog found the loop standing still and acted in the engine's place.
+    Guard(GuardReport),
 }
 
 mod raw_bytes {
@@ -106,6 +108,17 @@ pub enum LinkState {
     Silent,
     /// A sign of life (a PONG in time) without data.
     Alive,
+}
+
+/// What the watchdog did while the loop stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GuardReport {
+    /// How long the loop had stood still when it acted, in milliseconds.
+    pub stalled_ms: u64,
+    /// How many times it asked the venue to cancel everything.
+    pub cancels: u32,
+    /// Whether the venue has shown it afterwards that nothing was open.
+    pub shown_empty: bool,
 }
 
 /// What a person or the process's life cycle wants.
@@ -399,6 +412,7 @@ impl Input<'_> {
             Input::Link { .. } => "link",
             Input::Command(_) => "command",
             Input::Tick => "tick",
+            Input::Guard(_) => "guard",
         }
     }
 }

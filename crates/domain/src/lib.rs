@@ -46,8 +46,8 @@ pub use id::{
 };
 pub use input::{
     AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, CancelOutcome, CanceledOrders, Command, GatewayInput,
-    GatewayOutcome, Input, Link, LinkState, MakerLeg, MarketSource, PlaceOutcome, RefusalCode, Setup, TradeStatus,
-    UnknownCause, VenueOrderStatus,
+    GatewayOutcome, GuardReport, Input, Link, LinkState, MakerLeg, MarketSource, PlaceOutcome, RefusalCode, Setup,
+    TradeStatus, UnknownCause, VenueOrderStatus,
 };
 pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};

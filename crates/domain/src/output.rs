@@ -270,6 +270,8 @@ pub enum DoubtCause {
     ProtocolVersion,
     /// The account could not be read whole several times in a row.
     Resync,
+    /// The loop stood still, and the watchdog has cancelled everything without it.
+    Guardian,
 }
 
 /// A state of the venue in which it takes less than everything (protocol section 7.3).

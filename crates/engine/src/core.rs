@@ -209,6 +209,7 @@ impl Engine {
             Input::Gateway(result) => self.on_gateway(result, now, out),
             Input::Link { link, state } => self.on_link(*link, state, now, out),
             Input::Command(command) => self.on_command(*command, now, out),
+            Input::Guard(report) => self.on_guard(*report, now, out),
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;

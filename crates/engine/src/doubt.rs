@@ -5,8 +5,14 @@ use std::collections::BTreeSet;
 use oddsmith_domain::{ActionSeq, DoubtCause, Time};
 
 /// Causes that end when the venue has shown its account, with nothing of ours left in it.
-pub(crate) const VERIFIED: [DoubtCause; 5] =
-    [DoubtCause::Start, DoubtCause::UnknownOrder, DoubtCause::Mismatch, DoubtCause::ClockJump, DoubtCause::Resync];
+pub(crate) const VERIFIED: [DoubtCause; 6] = [
+    DoubtCause::Start,
+    DoubtCause::UnknownOrder,
+    DoubtCause::Mismatch,
+    DoubtCause::ClockJump,
+    DoubtCause::Resync,
+    DoubtCause::Guardian,
+];
 
 /// Where a scope stands on the way out of doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,7 @@ mod place;
 mod settings;
 mod tick;
 mod view;
+mod watchdog;
 
 pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};

@@ -156,6 +156,11 @@ impl Engine {
         self.ledger.matched(instance, asset)
     }
 
+    /// The names of the strategy instances, by their numbers.
+    pub fn instance_names(&self) -> impl Iterator<Item = &str> {
+        self.instances.iter().map(|instance| instance.name.as_str())
+    }
+
     /// The orders of a scope that may be alive.
     #[must_use]
     pub fn open_orders(&self, scope: Scope) -> Vec<OrderId> {

@@ -100,6 +100,7 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Link { .. } => Kind::LINK,
         Input::Command(_) => Kind::COMMAND,
         Input::Tick => Kind::TICK,
+        Input::Guard(_) => Kind::GUARD,
     }
 }
 

@@ -66,6 +66,8 @@ kinds! {
     COMMAND = 7, "input.command";
     /// Time passed.
     TICK = 8, "input.tick";
+    /// The watchdog acted.
+    GUARD = 10, "input.guard";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{AccountSnapshot, AccountTrade, AssetId, ConditionId, MarketCard, Shares, TokenId, UnknownCause};
+use oddsmith_domain::{
+    AccountOrder, AccountSnapshot, AccountTrade, AssetId, ConditionId, MarketCard, Shares, TokenId, UnknownCause,
+};
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::auth::{Credentials, L1Headers};
 use oddsmith_polymarket::codec::rest::{self, account, markets};
@@ -132,6 +134,16 @@ impl Venue {
         self.get(&format!("/book?token_id={token}"), false)
     }
 
+    /// Every open order of the key: all of them, or an error.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn open_orders(&mut self, table: &AssetTable) -> Result<Vec<AccountOrder>, NetError> {
+        let listed: Vec<OpenOrder> = self.pages("/data/orders", "?", "an open order")?;
+        let orders = listed.iter().map(|order| account::open_order(order, table));
+        orders.collect::<Result<Vec<_>, _>>().map_err(|fault| undecodable("/data/orders", fault))
+    }
+
     /// Open orders, trades since a time, and balances: all of it, or an error.
     ///
     /// # Errors
@@ -142,9 +154,7 @@ impl Venue {
         tokens: &[(AssetId, TokenId)],
         trades_since_s: u64,
     ) -> Result<AccountSnapshot, NetError> {
-        let listed: Vec<OpenOrder> = self.pages("/data/orders", "?", "an open order")?;
-        let orders = listed.iter().map(|order| account::open_order(order, table));
-        let orders = orders.collect::<Result<Vec<_>, _>>().map_err(|fault| undecodable("/data/orders", fault))?;
+        let orders = self.open_orders(table)?;
         // `after` may or may not include its own second: ask for one more, and leave out what is too old ourselves.
         let query = format!("?after={}&", trades_since_s.saturating_sub(1));
         let listed: Vec<Trade> = self.pages("/data/trades", &query, "a trade")?;

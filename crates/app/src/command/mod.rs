@@ -3,6 +3,7 @@
 pub mod config;
 pub mod eval;
 pub mod exchange;
+pub mod guard;
 pub mod journal;
 pub mod operator;
 pub mod replay;

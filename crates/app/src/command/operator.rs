@@ -13,10 +13,16 @@ use crate::data::DataDir;
 use crate::failure::Failure;
 
 /// Carries a command out.
-pub fn run(data: &DataDir, arguments: &OperatorArguments, word: Word, market: Option<&str>) -> Result<(), Failure> {
+pub fn run(
+    data: &DataDir,
+    arguments: &OperatorArguments,
+    word: Word,
+    (market, instance): (Option<&str>, Option<&str>),
+) -> Result<(), Failure> {
     let dir = running(data, &arguments.run)?;
     let wait_ms = u64::try_from(arguments.wait.as_millis()).unwrap_or(u64::MAX);
-    let request = Request { command: word, market: market.map(str::to_owned), wait_ms };
+    let request =
+        Request { command: word, market: market.map(str::to_owned), instance: instance.map(str::to_owned), wait_ms };
     let failed = |error: CallError| match error {
         CallError::NotRunning => Failure::Answer(format!("run {}: {error}", dir.display())),
         _ => Failure::Running(format!("run {}: {error}", dir.display())),

@@ -28,7 +28,7 @@ pub fn run(data: &DataDir, arguments: &RunArguments) -> Result<(), Failure> {
     }
     // The exchange, if it is ours, must outlive the run.
     let (exchange, edge) = venue(&config)?;
-    let plan = plan(data, arguments, &config, edge)?;
+    let plan = plan(data, arguments, &config, (exchange.as_ref(), edge))?;
     let end = live::run(plan)?;
     drop(exchange);
     print(&live::summary(&end))?;
@@ -70,7 +70,12 @@ fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
     Ok((Some(running), edge))
 }
 
-fn plan(data: &DataDir, arguments: &RunArguments, config: &Config, edge: EdgeSettings) -> Result<LivePlan, Failure> {
+fn plan(
+    data: &DataDir,
+    arguments: &RunArguments,
+    config: &Config,
+    (exchange, edge): (Option<&Running>, EdgeSettings),
+) -> Result<LivePlan, Failure> {
     let secret = KNOWN_SECRETS.get(usize::from(config.venue.account)).copied().unwrap_or(KNOWN_SECRETS[0]);
     let signer = Signer::from_hex(secret).map_err(|error| Failure::Usage(error.to_string()))?;
     Ok(LivePlan {
@@ -81,6 +86,8 @@ fn plan(data: &DataDir, arguments: &RunArguments, config: &Config, edge: EdgeSet
         data: data.clone(),
         config: as_json(config)?,
         journal: journal(config),
+        guard: config.guard.clone(),
+        built_in: exchange.is_some(),
         status_every: Duration::from_secs(arguments.status),
         run_for: arguments.run_for,
         pin_core: arguments.pin,

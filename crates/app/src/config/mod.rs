@@ -31,6 +31,8 @@ pub struct Config {
     pub exchange: Exchange,
     /// What is written down.
     pub journal: Journal,
+    /// Who cancels when the engine cannot.
+    pub guard: Guard,
     /// What decides.
     pub engine: EngineConfig,
 }
@@ -82,6 +84,24 @@ pub struct Journal {
 impl Default for Journal {
     fn default() -> Journal {
         Journal { segment_mib: 64, budget_mib: 16_384, flush_ms: 100, slow_disk_ms: 0 }
+    }
+}
+
+/// Who cancels when the engine cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// How long the trading thread may stand still before the watchdog cancels everything, in milliseconds. 50 … 60000.
+    pub stall_ms: u64,
+    /// How long the journal may stand still before `oddsmith guard` cancels everything, in milliseconds. 500 … 600000.
+    pub head_ms: u64,
+    /// Whether the run leaves its API credentials in its directory for `oddsmith guard`, readable by its own user only.
+    pub credentials_file: bool,
+}
+
+impl Default for Guard {
+    fn default() -> Guard {
+        Guard { stall_ms: 500, head_ms: 5_000, credentials_file: true }
     }
 }
 
@@ -161,6 +181,8 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     range("journal.budget_mib", config.journal.budget_mib, 2, 1_048_576)?;
     range("journal.flush_ms", config.journal.flush_ms, 1, 10_000)?;
     range("journal.slow_disk_ms", config.journal.slow_disk_ms, 0, 60_000)?;
+    range("guard.stall_ms", config.guard.stall_ms, 50, 60_000)?;
+    range("guard.head_ms", config.guard.head_ms, 500, 600_000)?;
     validate_venue(&config.venue)?;
     config.engine.validate().map_err(|error| (engine_key(&config.engine, &error), error.to_string()))
 }
@@ -237,7 +259,7 @@ mod tests {
         let told = problem(&text, &[]);
         assert_eq!(told, "my.yaml:9:5: unknown key `engine.timing.debouce_ms`: did you mean `debounce_ms`?");
         let far = problem(&format!("{ONE}colour: red\n"), &[]);
-        assert!(far.contains("my.yaml:8:1") && far.contains("venue, exchange, journal, engine"), "{far}");
+        assert!(far.contains("my.yaml:8:1") && far.contains("venue, exchange, journal, guard, engine"), "{far}");
         let strategy = problem(&ONE.replace("skewed_maker", "skewed_taker"), &[]);
         assert!(strategy.contains("my.yaml:6:9") && strategy.contains("did you mean `skewed_maker`?"), "{strategy}");
         let parameter = problem(&ONE.replace("target_spread", "target_spred"), &[]);

@@ -28,6 +28,9 @@ pub struct Request {
     /// The market that it is about, by slug; everything if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub market: Option<String>,
+    /// The strategy instance that it is about, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// How long the second answer may take, in milliseconds. Zero: no second answer.
     #[serde(default)]
     pub wait_ms: u64,
@@ -45,6 +48,16 @@ pub enum Word {
     Shutdown,
     /// How the engine stands.
     Status,
+    /// Throw the kill switch, which outlives the run.
+    Kill,
+    /// Undo the kill switch, a reached loss limit and open breakers.
+    Reset,
+    /// Only orders that reduce what is held.
+    Reduce,
+    /// No orders.
+    Halt,
+    /// Undo `reduce` and `halt`.
+    Activate,
 }
 
 /// One line of an answer.

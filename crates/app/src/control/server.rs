@@ -95,6 +95,12 @@ impl Operator {
     }
 }
 
+impl Drop for Operator {
+    fn drop(&mut self) {
+        socket::remove(&self.dir);
+    }
+}
+
 fn serve(listener: &UnixListener, asks: &UnboundedSender<Ask>, busy: &Arc<AtomicUsize>) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {

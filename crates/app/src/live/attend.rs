@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use oddsmith_domain::{Command, OrderId, OrderState, Scope, Time};
+use oddsmith_domain::{Command, InstanceId, OrderId, OrderState, Scope, Time};
 use oddsmith_engine::Engine;
 
 use crate::control::{Answer, Ask, Request, Settled, Word};
@@ -20,25 +20,46 @@ pub struct Wanted {
 /// # Errors
 /// Why it cannot be done, in words.
 pub fn wanted(request: &Request, engine: &Engine) -> Result<Wanted, String> {
+    let scope = scope(request, engine)?;
     let (command, cancels) = match request.command {
         Word::Stop => (Some(Command::Stop), Some(Scope::Wallet)),
         Word::Resume => (Some(Command::Resume), None),
         Word::Shutdown => (Some(Command::Shutdown), Some(Scope::Wallet)),
         Word::Status => (None, None),
+        Word::Kill => (Some(Command::Kill), Some(Scope::Wallet)),
+        Word::Reset => (Some(Command::Reset), None),
+        Word::Reduce => (Some(Command::Reduce(scope)), None),
+        Word::Halt => (Some(Command::Halt(scope)), Some(scope)),
+        Word::Activate => (Some(Command::Activate(scope)), None),
     };
-    if let Some(slug) = &request.market {
-        market(slug, engine)?;
+    let scoped = matches!(request.command, Word::Status | Word::Reduce | Word::Halt | Word::Activate);
+    if scope != Scope::Wallet && !scoped {
+        return Err(
+            "this command is for everything: `halt`, `reduce` and `activate` take a market or an instance".to_owned()
+        );
     }
     Ok(Wanted { command, cancels })
 }
 
-/// The scope that a market's slug names.
-fn market(slug: &str, engine: &Engine) -> Result<Scope, String> {
-    let named = engine.cards().find(|(_, card)| card.slug == slug).map(|(id, _)| Scope::Market(id));
-    named.ok_or_else(|| {
-        let known: Vec<&str> = engine.cards().take(20).map(|(_, card)| card.slug.as_str()).collect();
-        format!("the run does not trade `{slug}`; it trades {}", known.join(", "))
-    })
+/// What a request is about.
+fn scope(request: &Request, engine: &Engine) -> Result<Scope, String> {
+    match (&request.market, &request.instance) {
+        (None, None) => Ok(Scope::Wallet),
+        (Some(slug), None) => {
+            let named = engine.cards().find(|(_, card)| card.slug == *slug).map(|(id, _)| Scope::Market(id));
+            named.ok_or_else(|| unknown(slug, engine.cards().map(|(_, card)| card.slug.as_str())))
+        }
+        (None, Some(name)) => {
+            let named = (0u16..).zip(engine.instance_names()).find(|(_, known)| known == name);
+            named.map(|(id, _)| Scope::Instance(InstanceId(id))).ok_or_else(|| unknown(name, engine.instance_names()))
+        }
+        (Some(_), Some(_)) => Err("a market or an instance is meant, not both".to_owned()),
+    }
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.take(20).collect();
+    format!("the run does not trade `{name}`; it trades {}", known.join(", "))
 }
 
 /// Answers; an operator who has hung up does not care.

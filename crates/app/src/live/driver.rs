@@ -4,24 +4,29 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use oddsmith_domain::{Command, Input, Time};
+use oddsmith_domain::{Command, GuardReport, Input, Time};
 use oddsmith_engine::{Engine, Lanes, OwnedInput};
 use oddsmith_journal::Pressure;
-use oddsmith_net::{Clock, Edge, Venue};
+use oddsmith_net::{Clock, Edge};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::LiveEnd;
 use super::attend::{self, Attendance};
+use super::end;
 use super::recorder::{IntoLanes, Recorder};
 use super::start::{Started, numbered};
 use super::table::Screen;
 use crate::control::{Answer, Ask, Asks};
 use crate::failure::Failure;
+use crate::guard::{Pulse, Watchdog};
 
 /// How many market frames are taken from the sockets before the engine sees them.
 const INTAKE_FRAMES: usize = 1_024;
 /// How long the venue may take to show that nothing of ours is left.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
+/// How long the last resort may go on cancelling.
+const LAST_RESORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the loop works on.
 struct Driver {
@@ -35,6 +40,9 @@ struct Driver {
     halted_for_space: bool,
     asks: Asks,
     attendance: Attendance,
+    pulse: Pulse,
+    /// What the watchdog did while this thread stood still.
+    stalls: UnboundedReceiver<GuardReport>,
     /// When a shutdown under way is given up, on the monotonic clock.
     give_up_at: Option<u64>,
 }
@@ -55,48 +63,34 @@ pub fn drive(started: Started) -> Result<LiveEnd, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Running(format!("no runtime: {error}")))?;
-    let last_resort = last_resort(&started);
+    // Made before anything can go wrong.
+    let guardian = started.guardian()?;
     let dir = started.dir.clone();
     let driven = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(started))));
-    match driven {
-        Ok(Ok((end, _))) if end.clean => Ok(end),
+    let (why, limit, result) = match driven {
+        Ok(Ok((end, Ended::Clean))) => {
+            end::cleanly(&dir);
+            return Ok(end);
+        }
+        // Whoever forces the end wants it now.
+        Ok(Ok((end, Ended::Forced(why)))) => (why, Duration::ZERO, Ok(end)),
         Ok(Ok((_, Ended::Broken(why)))) => {
-            cancel_everything(last_resort);
-            Err(Failure::Running(format!("the journal in {} cannot be written: {why}", dir.display())))
+            let why = format!("the journal in {} cannot be written: {why}", dir.display());
+            (why.clone(), LAST_RESORT_LIMIT, Err(Failure::Running(why)))
         }
-        Ok(Ok((end, _))) => {
-            cancel_everything(last_resort);
-            Ok(end)
+        Ok(Err(failure)) => (failure.to_string(), LAST_RESORT_LIMIT, Err(failure)),
+        Err(panic) => {
+            let why = format!("the engine failed ({}); its journal is in {}", end::said(&*panic), dir.display());
+            (why.clone(), LAST_RESORT_LIMIT, Err(Failure::Running(why)))
         }
-        Ok(Err(failure)) => {
-            cancel_everything(last_resort);
-            Err(failure)
-        }
-        Err(_) => {
-            cancel_everything(last_resort);
-            let dir = dir.display();
-            Err(Failure::Running(format!("the engine failed and everything was cancelled; its journal is in {dir}")))
-        }
-    }
-}
-
-/// A client of its own, made before anything can go wrong.
-fn last_resort(started: &Started) -> Option<Venue> {
-    let target = oddsmith_net::Target::parse(&started.settings.rest_url).ok()?;
-    let credentials = std::sync::Arc::clone(&started.wallet.credentials);
-    Some(Venue::new(target, Duration::from_secs(3)).with_credentials(credentials))
-}
-
-fn cancel_everything(venue: Option<Venue>) {
-    match venue.map(|mut venue| venue.cancel_all()) {
-        Some(Ok(())) => tracing::warn!("everything under the key was cancelled"),
-        Some(Err(error)) => tracing::error!(%error, "orders may be left at the venue: cancel them by other means"),
-        None => {}
-    }
+    };
+    end::badly(&dir, guardian, &why, limit);
+    result
 }
 
 async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
-    let Started { clock, settings, wallet, cards, lanes, recorder, operator, asks, dir, status_every, run_for } =
+    let guardian = started.guardian()?;
+    let Started { clock, settings, wallet, cards, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
         started;
     let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
     for (market, card) in numbered(&cards) {
@@ -105,6 +99,9 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
         .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
     let engine = Engine::new();
+    let pulse = Pulse::default();
+    let (watchdog, stalls) = Watchdog::start(pulse.clone(), guardian, stall, dir.clone())
+        .map_err(|error| Failure::Running(format!("no watchdog: {error}")))?;
     let mut driver = Driver {
         clock,
         engine,
@@ -116,9 +113,12 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         halted_for_space: false,
         asks,
         attendance: Attendance::default(),
+        pulse,
+        stalls,
         give_up_at: None,
     };
     let ended = driver.until_the_end(status_every, run_for).await?;
+    drop(watchdog);
     driver.attendance.dismiss(&driver.engine);
     let Driver { engine, recorder, tick_to_order, clock, edge, .. } = driver;
     let view = engine.view(clock.now());
@@ -150,6 +150,10 @@ impl Driver {
         let mut next_status = if status_ns == 0 { u64::MAX } else { begun.mono_ns + status_ns };
         let mut stop_at = run_for.map(|time| begun.plus_ns(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).mono_ns);
         loop {
+            self.pulse.beat();
+            while let Ok(report) = self.stalls.try_recv() {
+                self.lanes.push(OwnedInput::Other(Input::Guard(report)));
+            }
             self.turn().await;
             while let Ok(ask) = self.asks.try_recv() {
                 self.on_ask(ask).await;
@@ -195,7 +199,10 @@ impl Driver {
         self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), woken);
         self.edge.drain_market(INTAKE_FRAMES, &mut IntoLanes(&mut self.lanes), woken);
         loop {
+            #[cfg(test)]
+            super::tests::prank();
             let more = self.lanes.slice(&mut self.engine, &mut self.recorder);
+            self.pulse.beat();
             self.hand_on(woken);
             if !more || self.recorder.pages().fault().is_some() {
                 return;

@@ -5,9 +5,13 @@
 
 mod attend;
 mod driver;
+mod end;
+mod hold;
 mod recorder;
 mod start;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use table::summary;
 
@@ -36,6 +40,10 @@ pub struct LivePlan {
     pub config: serde_json::Value,
     /// The journal's sizes and times.
     pub journal: oddsmith_journal::Options,
+    /// Who cancels when the engine cannot.
+    pub guard: crate::config::Guard,
+    /// Whether the venue lives in this process.
+    pub built_in: bool,
     /// How often the status table is printed; never if zero.
     pub status_every: Duration,
     /// Ends by itself after this time, as if somebody had pressed Ctrl-C.
@@ -70,6 +78,9 @@ pub fn run(plan: LivePlan) -> Result<LiveEnd, Failure> {
         let pinned = core_affinity::set_for_current(core_affinity::CoreId { id: core });
         tracing::info!(core, pinned, "hot thread");
     }
-    let started = start::start(plan)?;
-    driver::drive(started)
+    let (started, hold) = start::start(plan)?;
+    let end = driver::drive(started);
+    // Not before everything was cancelled.
+    drop(hold);
+    end
 }

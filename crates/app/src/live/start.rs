@@ -11,9 +11,11 @@ use oddsmith_polymarket::codec::rest::Protocol;
 use oddsmith_polymarket::order::OrderHasher;
 
 use super::LivePlan;
+use super::hold::WalletHold;
 use super::recorder::Recorder;
 use crate::control::{Asks, Operator};
 use crate::failure::Failure;
+use crate::guard::{Guardian, Papers};
 use crate::pages::{NewRun, Pages};
 
 /// A run that is ready to be driven.
@@ -25,15 +27,28 @@ pub struct Started {
     pub lanes: Lanes,
     pub recorder: Recorder,
     pub operator: Operator,
+    pub stall: Duration,
     pub asks: Asks,
     pub dir: std::path::PathBuf,
     pub status_every: Duration,
     pub run_for: Option<Duration>,
 }
 
+impl Started {
+    /// Who cancels when the engine cannot.
+    pub fn guardian(&self) -> Result<Guardian, Failure> {
+        let target = Target::parse(&self.settings.rest_url).map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(Guardian::new(target, Arc::clone(&self.wallet.credentials)))
+    }
+}
+
 /// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
-pub fn start(plan: LivePlan) -> Result<Started, Failure> {
-    let LivePlan { edge, signer, chain_id, engine, data, config, journal, status_every, run_for, .. } = plan;
+pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
+    let LivePlan {
+        edge, signer, chain_id, engine, data, config, journal, guard, built_in, status_every, run_for, ..
+    } = plan;
+    let run = RunId(rand::random());
+    let hold = WalletHold::take(&data, signer.address(), run)?;
     let running = |what: &str| {
         let what = what.to_owned();
         move |error: oddsmith_net::NetError| Failure::Running(format!("{what}: {error}"))
@@ -49,13 +64,19 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
         }
     }
     let creds = venue.api_key(&signer, chain_id).map_err(running("the API key"))?;
+    let papers =
+        Papers { rest: edge.rest_url.clone(), built_in, account: signer.address(), credentials: creds.clone() };
     let credentials = Credentials::new(signer.address(), creds).map_err(|error| Failure::Running(error.to_string()))?;
     let cards = wanted(venue.cards().map_err(running("the list of markets"))?, &engine)?;
 
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
-    let run = RunId(rand::random());
     let pages = Pages::begin(&data, NewRun { id: run, command: "run", config, journal })?;
     let dir = pages.dir().to_owned();
+    if guard.credentials_file {
+        let failed =
+            |error| Failure::Running(format!("cannot leave the guardian's credentials in {}: {error}", dir.display()));
+        papers.write(&dir).map_err(failed)?;
+    }
     let (operator, asks) = Operator::listen(&dir)
         .map_err(|error| Failure::Running(format!("no control socket in {}: {error}", dir.display())))?;
 
@@ -67,9 +88,24 @@ pub fn start(plan: LivePlan) -> Result<Started, Failure> {
     for card in &cards {
         lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
     }
+    let stall = Duration::from_millis(guard.stall_ms);
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
     let recorder = Recorder::new(clock, pages);
-    Ok(Started { clock, settings: edge, wallet, cards, lanes, recorder, operator, asks, dir, status_every, run_for })
+    let started = Started {
+        clock,
+        settings: edge,
+        wallet,
+        cards,
+        lanes,
+        recorder,
+        operator,
+        asks,
+        stall,
+        dir,
+        status_every,
+        run_for,
+    };
+    Ok((started, hold))
 }
 
 /// The markets that some instance covers, in the venue's order.
