@@ -46,6 +46,9 @@ impl MarketId {
         AssetId(self.0 * 2 + outcome.index() as u32)
     }
 
+    /// No market: where what flat sub-accounts of markets that are behind us have earned is kept over restarts.
+    pub const CLOSED: MarketId = MarketId(u32::MAX >> 1);
+
     /// How many markets one market-channel connection carries: a hundred, which are two hundred tokens.
     pub const PER_SHARD: u32 = 100;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, AssetId, MarketCard, OrderId, Price, RunId, Scope, Shares, Side, TradeId, Usdc};
+use crate::{Address, AssetId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, TradeId, Usdc};
 
 /// The sequence number of the output that carried an action; its one result names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub enum Input<'a> {
     Tick,
     /// The watchdog found the loop standing still and acted in the engine's place.
     Guard(GuardReport),
+    /// What the run before left behind: the second input of a run that goes on after another.
+    Restore(Box<Restore>),
 }
 
 mod raw_bytes {
@@ -413,6 +415,7 @@ impl Input<'_> {
             Input::Command(_) => "command",
             Input::Tick => "tick",
             Input::Guard(_) => "guard",
+            Input::Restore(_) => "restore",
         }
     }
 }

@@ -29,6 +29,7 @@ mod market;
 mod order;
 mod output;
 mod price;
+mod restore;
 mod side;
 mod tick;
 mod time;
@@ -57,6 +58,7 @@ pub use output::{
     Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
 };
 pub use price::Price;
+pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};
 pub use side::{Outcome, Side};
 pub use tick::Tick;
 pub use time::{Millis, Time};

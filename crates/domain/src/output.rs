@@ -4,9 +4,9 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope, Latched,
-    MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark, ResolutionSource, Shares, Side,
-    SubAccount, TradeId, TradeStatus, Usdc,
+    Address, AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope,
+    Latched, MarketCard, MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark,
+    ResolutionSource, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
 };
 
 /// One thing that came out of the engine.
@@ -394,6 +394,8 @@ pub enum Event {
         taker: bool,
         /// What it did to the sub-account.
         movement: Movement,
+        /// When it was matched, in seconds since the Unix epoch.
+        matched_s: u64,
     },
     /// A fill's settlement moved on. `FAILED` undoes it.
     Settlement {
@@ -576,4 +578,29 @@ pub enum Event {
     },
     /// How the wallet's profit stands: at each new day, at each latch it causes, and at most once a second when it moved.
     Profit(ProfitMark),
+    /// A run began.
+    Began {
+        /// The run.
+        run: RunId,
+        /// The account that pays.
+        account: Address,
+        /// The names of its instances, by their numbers.
+        instances: Vec<String>,
+    },
+    /// A market got its number.
+    Numbered {
+        /// The number.
+        market: MarketId,
+        /// Its card, as it is now.
+        card: Box<MarketCard>,
+    },
+    /// The facts of the run before were taken over.
+    Restored {
+        /// The run before.
+        run: RunId,
+        /// How many orders may still be alive.
+        open: u32,
+        /// How many fills are remembered.
+        fills: u32,
+    },
 }

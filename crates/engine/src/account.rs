@@ -149,6 +149,7 @@ impl Engine {
                 fee: leg.fee,
                 taker: leg.taker,
                 movement,
+                matched_s: trade.match_time_s,
             },
         );
         if leg.asset.is_some_and(|stated| stated != asset) || known.is_some_and(|side| side != leg.side) {
@@ -283,6 +284,7 @@ impl Engine {
         for trade in &snapshot.trades {
             self.on_trade(trade, now, out);
         }
+        self.reach.done(&self.fills);
         let Some(opening) = self.opening else {
             let capital = snapshot.collateral - self.ledger.settled_cash();
             return self.set_capital(capital, CapitalCause::Opening, out);

@@ -21,6 +21,7 @@ use crate::doubt::Doubt;
 use crate::instance::{Instance, Wanted};
 use crate::lists::SmallMap;
 use crate::market::Market;
+use crate::restore::Reach;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
 pub const MAX_PLACEMENTS: usize = 15;
@@ -89,6 +90,7 @@ pub struct Engine {
     pub(crate) strangers: BTreeSet<TradeId>,
     /// When the run began, in seconds since the Unix epoch.
     pub(crate) started_s: u64,
+    pub(crate) reach: Reach,
     /// Where the search for the next due instance begins, so that all get their turn.
     pub(crate) turn: usize,
     /// The token whose book was last compared with a REST read.
@@ -187,6 +189,7 @@ impl Engine {
             plans: SmallMap::new(),
             strangers: BTreeSet::new(),
             started_s: 0,
+            reach: Reach::default(),
             turn: 0,
             checked: 0,
             pending: false,
@@ -210,6 +213,7 @@ impl Engine {
             Input::Link { link, state } => self.on_link(*link, state, now, out),
             Input::Command(command) => self.on_command(*command, now, out),
             Input::Guard(report) => self.on_guard(*report, now, out),
+            Input::Restore(restore) => self.on_restore(restore, now, out),
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;
@@ -261,34 +265,35 @@ impl Engine {
         }
         self.gate = Gate::new(config.limits.clone());
         self.started_s = now.wall_s();
+        self.reach = Reach::begin(now);
         self.timers = Timers {
             heartbeat: now.mono_ns,
             reconcile: now.mono_ns + ns(config.timing.reconcile_ms),
             watch: now.mono_ns,
             cross_check: now.mono_ns + ns(config.timing.cross_check_ms),
         };
+        let instances = config.instances.iter().map(|instance| instance.name.clone()).collect();
+        self.emit.event(out, Event::Began { run: setup.run, account: setup.account, instances });
         self.config = config;
         self.setup = Some(setup.clone());
         self.doubt_wallet(DoubtCause::Start, now, out);
     }
 
     fn on_card(&mut self, card: &MarketCard, out: &mut Vec<Output>) {
-        if let Some(market) = self.by_condition.get(&card.condition).and_then(|id| self.markets.get_mut(id.index())) {
+        let known = self.by_condition.get(&card.condition).copied();
+        if let Some(market) = known.and_then(|id| self.markets.get_mut(id.index())) {
             market.book.update_card(card);
             market.card = card.clone();
             market.touched = true;
+        }
+        // One that came with the facts of the run before is taken up when its card comes.
+        let joined = known.is_some_and(|id| self.instances.iter().any(|instance| instance.wants.contains_key(&id)));
+        if joined || !self.config.instances.iter().any(|instance| instance.covers(&card.slug)) {
             return;
         }
-        let covers = |config: &EngineConfig, i: usize| config.instances.get(i).is_some_and(|c| c.covers(&card.slug));
-        if !(0..self.instances.len()).any(|i| covers(&self.config, i)) {
-            return;
-        }
-        let id = MarketId(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
-        self.assets.insert(id, card);
-        self.by_condition.insert(card.condition, id);
-        self.markets.push(Market::new(id, card.clone()));
-        for (index, instance) in self.instances.iter_mut().enumerate() {
-            if covers(&self.config, index) {
+        let id = known.unwrap_or_else(|| self.number(card, out));
+        for (instance, configured) in self.instances.iter_mut().zip(&self.config.instances) {
+            if configured.covers(&card.slug) {
                 instance.scope.push(id);
                 instance.wants.insert(id, Wanted::default());
             }

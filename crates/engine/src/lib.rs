@@ -46,6 +46,7 @@ mod lanes;
 mod lists;
 mod market;
 mod place;
+mod restore;
 mod settings;
 mod tick;
 mod view;

@@ -118,8 +118,7 @@ impl Engine {
         now: Time,
         out: &mut Vec<Output>,
     ) -> oddsmith_domain::ActionSeq {
-        // A minute of overlap: what is known already is not counted again.
-        let since = self.started_s.saturating_sub(60).max(now.wall_s().saturating_sub(3_600));
+        let since = self.reach.since_s(now);
         let action = self.emit.action(out, Action::Fetch(FetchWhat::Account { trades_since_s: since }));
         self.awaited.insert(action, purpose);
         action

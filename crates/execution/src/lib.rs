@@ -5,6 +5,7 @@
 //! works becomes what is wanted ([`plan`]). It never reads a market's book to learn about its own orders, never decides what is
 //! wanted, and builds an order only from a risk permit.
 
+pub mod facts;
 mod fills;
 mod ledger;
 mod orders;

@@ -188,6 +188,20 @@ impl Orders {
         self.all.insert(order.place.id, order);
     }
 
+    /// Takes an order of a run before in. How long it has been as it is counts from now.
+    pub fn restore(&mut self, place: PlaceOrder, state: OrderState, filled: Shares, now: Time) {
+        self.insert(place, now);
+        if let Some(order) = self.all.get_mut(&place.id) {
+            (order.state, order.filled, order.venue_matched) = (state, filled, filled);
+        }
+        if state.is_final() {
+            if let Some(open) = self.open.get_mut(&place.asset.market()) {
+                open.retain(|open| *open != place.id);
+            }
+            self.finish(place.id);
+        }
+    }
+
     /// An order by its id, finished or not.
     #[must_use]
     pub fn get(&self, id: &OrderId) -> Option<&Order> {

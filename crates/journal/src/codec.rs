@@ -101,6 +101,7 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Command(_) => Kind::COMMAND,
         Input::Tick => Kind::TICK,
         Input::Guard(_) => Kind::GUARD,
+        Input::Restore(_) => Kind::RESTORE,
     }
 }
 
@@ -166,6 +167,9 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Difference { market, .. } => (Kind::DIFFERENCE, Ids { market: *market, ..none }),
         Event::Undecodable { .. } => (Kind::UNDECODABLE, none),
         Event::Refused { order, .. } => (Kind::REFUSED, Ids { order: Some(*order), ..none }),
+        Event::Began { .. } => (Kind::BEGAN, none),
+        Event::Numbered { market, .. } => (Kind::NUMBERED, Ids { market: Some(*market), ..none }),
+        Event::Restored { .. } => (Kind::RESTORED, none),
         Event::Alert { .. } => (Kind::ALERT, none),
         Event::Latched(_) => (Kind::LATCHED, none),
         Event::Unlatched { .. } => (Kind::UNLATCHED, none),

@@ -68,6 +68,8 @@ kinds! {
     TICK = 8, "input.tick";
     /// The watchdog acted.
     GUARD = 10, "input.guard";
+    /// What the run before left behind.
+    RESTORE = 0x40, "input.restore";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.
@@ -142,6 +144,12 @@ kinds! {
     CAPITAL = 0x221, "event.capital";
     /// A market is decided.
     RESOLVED = 0x222, "event.resolved";
+    /// A run began.
+    BEGAN = 0x240, "event.began";
+    /// A market got its number.
+    NUMBERED = 0x241, "event.numbered";
+    /// The facts of the run before were taken over.
+    RESTORED = 0x242, "event.restored";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }
