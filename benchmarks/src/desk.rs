@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use oddsmith_domain::{
     AccountSnapshot, Action, ActionSeq, CancelOutcome, CanceledOrders, GatewayInput, GatewayOutcome, Input, Link,
-    LinkState, MarketSource, Output, OutputBody, PlaceOutcome, RunId, Setup, Shares, Time, Usdc, VenueOrderStatus,
+    LinkState, MarketSource, Output, OutputBody, Payer, PlaceOutcome, RunId, Setup, Shares, Time, Usdc, VenueOrderStatus,
 };
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig, Timing};
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -49,6 +49,7 @@ pub fn setup() -> Setup {
         run: RunId([7; 16]),
         seed: [3; 32],
         account: wallet().signer.address(),
+        payer: Payer::own(wallet().signer.address()),
         chain_id: 137,
         config: config().to_json().expect("JSON"),
     }
@@ -93,7 +94,7 @@ pub fn honest(action: &Action) -> Option<GatewayOutcome> {
             collateral: Usdc::from_whole(1_000),
             ..AccountSnapshot::default()
         })),
-        Action::Subscribe { .. } | Action::Fetch(_) => GatewayOutcome::Done(Ok(())),
+        Action::Subscribe { .. } | Action::Unsubscribe { .. } | Action::Fetch(_) => GatewayOutcome::Done(Ok(())),
     })
 }
 

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use oddsmith_domain::{Address, Input, MarketCard, RunId, Setup, Shares, Tick, Time, TokenId};
+use oddsmith_domain::{Address, Input, MarketCard, Payer, RunId, Setup, Shares, Tick, Time, TokenId};
 use oddsmith_domain::{ConditionId, FeeSchedule, MarketSource};
 use oddsmith_engine::{Engine, EngineConfig};
 use oddsmith_journal::{Encoder, Kind, Options, Reader, RecordHead, Writer};
@@ -64,6 +64,7 @@ fn record(data: &Path) -> std::path::PathBuf {
         run,
         seed: [7; 32],
         account: Address([1; 20]),
+        payer: Payer::own(Address([1; 20])),
         chain_id: 137,
         config: config().to_json().expect("JSON"),
     };

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, AssetId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, TradeId, Usdc};
+use crate::{
+    Address, AssetId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, SignatureType, TradeId, Usdc,
+};
 
 /// The sequence number of the output that carried an action; its one result names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +52,17 @@ pub enum Input<'a> {
     Guard(GuardReport),
     /// What the run before left behind: the second input of a run that goes on after another.
     Restore(Box<Restore>),
+    /// The venue was asked which protocol it speaks.
+    Protocol(VenueProtocol),
+}
+
+/// Which protocol the venue speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum VenueProtocol {
+    /// One that orders can be signed for.
+    Supported,
+    /// Another one: books may be read, orders must not be sent. `None` when it is not even a number.
+    Unknown(Option<u64>),
 }
 
 mod raw_bytes {
@@ -71,12 +84,31 @@ pub struct Setup {
     pub run: RunId,
     /// Seeds order salts. Not a secret.
     pub seed: [u8; 32],
-    /// The account that pays and signs.
+    /// The account whose key signs.
     pub account: Address,
+    /// The account that pays, and how its orders are signed.
+    pub payer: Payer,
     /// The chain that orders are signed for.
     pub chain_id: u64,
     /// The engine's configuration as canonical JSON, strategy parameters included.
     pub config: String,
+}
+
+/// The account that pays for orders (protocol sections 2.3 and 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payer {
+    /// The account that holds collateral and tokens: the key's own, or its proxy, Safe or deposit wallet.
+    pub maker: Address,
+    /// How the venue checks that the key may spend from it.
+    pub signature_type: SignatureType,
+}
+
+impl Payer {
+    /// A key that pays from its own account.
+    #[must_use]
+    pub const fn own(account: Address) -> Payer {
+        Payer { maker: account, signature_type: SignatureType::Eoa }
+    }
 }
 
 /// Where market data came from.
@@ -416,6 +448,7 @@ impl Input<'_> {
             Input::Tick => "tick",
             Input::Guard(_) => "guard",
             Input::Restore(_) => "restore",
+            Input::Protocol(_) => "protocol",
         }
     }
 }

@@ -47,15 +47,15 @@ pub use id::{
 };
 pub use input::{
     AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, CancelOutcome, CanceledOrders, Command, GatewayInput,
-    GatewayOutcome, GuardReport, Input, Link, LinkState, MakerLeg, MarketSource, PlaceOutcome, RefusalCode, Setup,
-    TradeStatus, UnknownCause, VenueOrderStatus,
+    GatewayOutcome, GuardReport, Input, Link, LinkState, MakerLeg, MarketSource, Payer, PlaceOutcome, RefusalCode,
+    Setup, TradeStatus, UnknownCause, VenueOrderStatus, VenueProtocol,
 };
 pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{
-    Action, BookHealth, BreakerState, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Mode, Output, OutputBody,
-    Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
+    Action, BookHealth, BreakerState, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Listing, Mode, Output,
+    OutputBody, Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
 };
 pub use price::Price;
 pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};

@@ -60,6 +60,11 @@ pub enum Action {
     },
     /// Read something whole.
     Fetch(FetchWhat),
+    /// Receive these markets no more: they have ended, and nothing of ours is left in them.
+    Unsubscribe {
+        /// The markets.
+        markets: Vec<MarketId>,
+    },
 }
 
 /// What to read by REST.
@@ -272,6 +277,8 @@ pub enum DoubtCause {
     Resync,
     /// The loop stood still, and the watchdog has cancelled everything without it.
     Guardian,
+    /// The market has ended, was closed, or takes no orders.
+    MarketEnded,
 }
 
 /// A state of the venue in which it takes less than everything (protocol section 7.3).
@@ -329,6 +336,22 @@ pub enum BreakerState {
     Open,
     /// A few requests may go out and decide.
     HalfOpen,
+}
+
+/// Where a market stands in its life with us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// Taken up: subscribed to, and in the scope of the instances that cover it.
+    Joined,
+    /// It has ended by its card or by the venue's word, or takes no orders: what rests there is cancelled.
+    Ended,
+    /// A later card says that it goes on after all.
+    Resumed,
+    /// Nothing of ours is left there, or it is decided: out of every scope, and no longer received.
+    Left,
+    /// Nothing more is expected of it: its card and its books are dropped. Its accounts stay.
+    Forgotten,
 }
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -602,5 +625,12 @@ pub enum Event {
         open: u32,
         /// How many fills are remembered.
         fills: u32,
+    },
+    /// A market came or went.
+    Listing {
+        /// The market.
+        market: MarketId,
+        /// Where it stands now.
+        listing: Listing,
     },
 }

@@ -18,9 +18,10 @@ use oddsmith_strategy::Decision;
 use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
-use crate::instance::{Instance, Wanted};
+use crate::instance::Instance;
 use crate::lists::SmallMap;
 use crate::market::Market;
+use crate::markets::Markets;
 use crate::restore::Reach;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
@@ -64,7 +65,7 @@ pub struct Engine {
     pub(crate) setup: Option<Setup>,
     pub(crate) config: EngineConfig,
     pub(crate) assets: AssetTable,
-    pub(crate) markets: Vec<Market>,
+    pub(crate) markets: Markets,
     pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
     pub(crate) instances: Vec<Instance>,
     /// How each market-channel connection stands.
@@ -171,7 +172,7 @@ impl Engine {
             gate: Gate::new(config.limits.clone()),
             config,
             assets: AssetTable::default(),
-            markets: Vec::new(),
+            markets: Markets::default(),
             by_condition: BTreeMap::new(),
             instances: Vec::new(),
             shards: BTreeMap::new(),
@@ -206,7 +207,7 @@ impl Engine {
         self.watch_clock(now, out);
         match input {
             Input::Setup(setup) => self.on_setup(setup, now, out),
-            Input::Card(card) => self.on_card(card, out),
+            Input::Card(card) => self.on_card(card, now, out),
             Input::Market { source, bytes } => self.on_market(*source, bytes, now, out),
             Input::User { bytes } => self.on_user(bytes, now, out),
             Input::Gateway(result) => self.on_gateway(result, now, out),
@@ -214,6 +215,7 @@ impl Engine {
             Input::Command(command) => self.on_command(*command, now, out),
             Input::Guard(report) => self.on_guard(*report, now, out),
             Input::Restore(restore) => self.on_restore(restore, now, out),
+            Input::Protocol(protocol) => self.on_protocol(*protocol, now, out),
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;
@@ -244,7 +246,7 @@ impl Engine {
             Ok(config) => config,
             Err(error) => return self.emit.event(out, Event::Alert { text: error.to_string() }),
         };
-        match OrderBuilder::new(setup.chain_id, setup.account, setup.seed) {
+        match OrderBuilder::new(setup.chain_id, setup.account, setup.payer, setup.seed) {
             Ok(builder) => self.builder = Some(builder),
             Err(error) => return self.emit.event(out, Event::Alert { text: error.to_string() }),
         }
@@ -279,29 +281,6 @@ impl Engine {
         self.doubt_wallet(DoubtCause::Start, now, out);
     }
 
-    fn on_card(&mut self, card: &MarketCard, out: &mut Vec<Output>) {
-        let known = self.by_condition.get(&card.condition).copied();
-        if let Some(market) = known.and_then(|id| self.markets.get_mut(id.index())) {
-            market.book.update_card(card);
-            market.card = card.clone();
-            market.touched = true;
-        }
-        // One that came with the facts of the run before is taken up when its card comes.
-        let joined = known.is_some_and(|id| self.instances.iter().any(|instance| instance.wants.contains_key(&id)));
-        if joined || !self.config.instances.iter().any(|instance| instance.covers(&card.slug)) {
-            return;
-        }
-        let id = known.unwrap_or_else(|| self.number(card, out));
-        for (instance, configured) in self.instances.iter_mut().zip(&self.config.instances) {
-            if configured.covers(&card.slug) {
-                instance.scope.push(id);
-                instance.wants.insert(id, Wanted::default());
-            }
-        }
-        let action = self.emit.action(out, Action::Subscribe { markets: vec![id] });
-        self.awaited.insert(action, Purpose::Other);
-    }
-
     fn on_market(&mut self, source: MarketSource, bytes: &[u8], now: Time, out: &mut Vec<Output>) {
         self.counts.frames += 1;
         if let MarketSource::Shard(shard) = source {
@@ -324,7 +303,7 @@ impl Engine {
             if let (MarketSource::Rest, Some(applied)) = (source, applied) {
                 self.shards.entry(id.shard()).or_default().disagrees = applied.difference;
             }
-            learn(market, event);
+            learn(market, event, now);
             market.report_health(&mut self.emit, before, out);
             if touched != Some(id)
                 && let Some(before) = touched.replace(id)
@@ -427,10 +406,13 @@ const fn market_of(event: &MarketEvent) -> Option<MarketId> {
 }
 
 /// Takes what an event says of a market beyond its book.
-fn learn(market: &mut Market, event: &MarketEvent) {
+fn learn(market: &mut Market, event: &MarketEvent, now: Time) {
     match event {
         MarketEvent::Snapshot(header) if market.card.tick.is_none() => market.card.tick = header.tick,
-        MarketEvent::TickChange { tick, .. } => market.card.tick = Some(*tick),
+        MarketEvent::TickChange { tick, .. } => {
+            market.card.tick = Some(*tick);
+            market.tick_told = Some(now.mono_ns);
+        }
         MarketEvent::Resolved { .. } => market.resolved = true,
         _ => {}
     }

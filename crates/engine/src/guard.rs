@@ -98,8 +98,8 @@ impl Engine {
             } else {
                 self.wallet.resolve(cause);
             }
-            for index in 0..self.markets.len() {
-                let Some(market) = self.markets.get_mut(index) else { continue };
+            for n in 0..self.markets.count() {
+                let Some(market) = self.markets.nth_mut(n) else { continue };
                 let (id, condition) = (market.id, market.card.condition);
                 let own = |scope: &LatchScope| matches!(scope, LatchScope::Market(c) if *c == condition);
                 if self.gate.latches().iter().any(|l| own(&l.scope) && halts(l.latch)) {
@@ -109,11 +109,7 @@ impl Engine {
                 }
             }
         }
-        for index in 0..self.markets.len() {
-            if let Ok(index) = u32::try_from(index) {
-                self.wake(MarketId(index), true);
-            }
-        }
+        self.wake_all();
         self.pending = true;
     }
 

@@ -5,6 +5,7 @@ use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, 
 
 use crate::core::Emitter;
 use crate::doubt::Doubt;
+use crate::lifecycle::Life;
 
 /// One market: its card, its book, its doubt.
 pub(crate) struct Market {
@@ -14,6 +15,12 @@ pub(crate) struct Market {
     pub(crate) doubt: Doubt,
     /// The venue has decided it: nothing is traded here any more.
     pub(crate) resolved: bool,
+    /// How far its life has come.
+    pub(crate) life: Life,
+    /// Whether the edge was told that it is received no more.
+    pub(crate) unsubscribed: bool,
+    /// When the stream last told its tick, on the monotonic clock.
+    pub(crate) tick_told: Option<u64>,
     /// Its book changed since its working orders were last compared with it.
     pub(crate) touched: bool,
     /// The YES mid when an instance was last evaluated on it, in ticks.
@@ -35,6 +42,9 @@ impl Market {
             book,
             doubt: Doubt::none(),
             resolved: false,
+            life: Life::default(),
+            unsubscribed: false,
+            tick_told: None,
             touched: false,
             mid_ticks: None,
             worst_loss: Usdc::ZERO,

@@ -128,7 +128,7 @@ impl Engine {
 
     /// Gives a market its number.
     pub(crate) fn number(&mut self, card: &oddsmith_domain::MarketCard, out: &mut Vec<Output>) -> MarketId {
-        let id = MarketId(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
+        let id = self.markets.next_id();
         self.assets.insert(id, card);
         self.by_condition.insert(card.condition, id);
         self.markets.push(Market::new(id, card.clone()));

@@ -76,8 +76,8 @@ impl Engine {
 
     fn step_markets(&mut self, now: Time, out: &mut Vec<Output>) {
         let caution = ns(self.config.timing.caution_ms);
-        for index in 0..self.markets.len() {
-            let Some(market) = self.markets.get_mut(index) else { continue };
+        for n in 0..self.markets.count() {
+            let Some(market) = self.markets.nth_mut(n) else { continue };
             let id = market.id;
             match market.doubt.want(now, caution) {
                 Some(Want::Cancel) if self.orders.open_in(id).next().is_none() => {
@@ -145,6 +145,7 @@ impl Engine {
         }
         if now.mono_ns >= self.timers.watch {
             self.timers.watch = now.mono_ns + WATCH_NS;
+            self.watch_lives(now, out);
             self.watch_books(now, out);
             self.watch_orders(now, out);
             self.watch_venue(now, out);
@@ -154,19 +155,22 @@ impl Engine {
 
     /// Reads the next book in turn by REST: a quiet book on a live connection counts as fresh only because this is done.
     fn cross_check(&mut self, now: Time, out: &mut Vec<Output>) {
-        let tokens = self.markets.len() * 2;
+        let tokens = self.markets.count() * 2;
         if tokens == 0 {
             return;
         }
         self.checked = (self.checked + 1) % tokens;
-        if let Ok(index) = u32::try_from(self.checked) {
-            self.fetch_book(AssetId(index), now, out);
+        let turn = self.markets.nth(self.checked / 2);
+        // What was left is not received, and so cannot be compared.
+        if let Some(market) = turn.filter(|id| self.is_received(*id)) {
+            let outcome = if self.checked.is_multiple_of(2) { Outcome::Yes } else { Outcome::No };
+            self.fetch_book(market.asset(outcome), now, out);
         }
     }
 
     fn watch_books(&mut self, now: Time, out: &mut Vec<Output>) {
-        for index in 0..self.markets.len() {
-            let Some(market) = self.markets.get_mut(index) else { continue };
+        for n in 0..self.markets.count() {
+            let Some(market) = self.markets.nth_mut(n) else { continue };
             let id = market.id;
             let before = market.health();
             market.book.idle_check(now);
@@ -240,7 +244,7 @@ impl Engine {
     }
 
     fn watch_profit(&mut self, now: Time, out: &mut Vec<Output>) {
-        for market in &mut self.markets {
+        for market in self.markets.iter_mut() {
             market.mark = market.book.mid(Outcome::Yes).and_then(price_of).or(market.mark);
         }
         let profit = self.profit();
@@ -249,8 +253,8 @@ impl Engine {
 
     /// Cancels, at once and without waiting for an evaluation, every order that its book has moved through.
     fn cancel_moved_through(&mut self, now: Time, out: &mut Vec<Output>) {
-        for index in 0..self.markets.len() {
-            let Some(market) = self.markets.get_mut(index) else { continue };
+        for n in 0..self.markets.count() {
+            let Some(market) = self.markets.nth_mut(n) else { continue };
             if !std::mem::take(&mut market.touched) {
                 continue;
             }
@@ -271,9 +275,11 @@ impl Engine {
         }
     }
 
-    fn wake_all(&mut self) {
-        for id in (0..self.markets.len()).filter_map(|i| u32::try_from(i).ok()) {
-            self.wake(MarketId(id), true);
+    pub(crate) fn wake_all(&mut self) {
+        for n in 0..self.markets.count() {
+            if let Some(id) = self.markets.nth(n) {
+                self.wake(id, true);
+            }
         }
     }
 }

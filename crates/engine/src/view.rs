@@ -6,6 +6,7 @@ use oddsmith_domain::{
 use serde::Serialize;
 
 use crate::core::Engine;
+use crate::market::Market;
 
 /// The engine at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -135,7 +136,7 @@ impl Engine {
             quoting: self.wallet.may_quote(),
             cautious: self.wallet.is_cautious(),
             doubts: self.wallet.causes().collect(),
-            markets: (0..self.markets.len()).map(|index| self.market_line(index, now)).collect(),
+            markets: self.markets.iter().map(|market| self.market_line(market, now)).collect(),
             instances: self
                 .instances
                 .iter()
@@ -191,8 +192,7 @@ impl Engine {
         market || self.wallet.is_verified()
     }
 
-    fn market_line(&self, index: usize, now: Time) -> MarketLine {
-        let market = &self.markets[index];
+    fn market_line(&self, market: &Market, now: Time) -> MarketLine {
         let top = |top: Option<oddsmith_book::Top>| top.map(|t| (t.price, t.size));
         let mut quotes: Vec<_> = self
             .orders
@@ -228,8 +228,9 @@ impl Engine {
             worst_loss: market.worst_loss,
         };
         for instance in &self.instances {
-            let Some(wanted) = instance.wants.get(&market.id) else { continue };
-            line.mode = wanted.mode();
+            if let Some(wanted) = instance.wants.get(&market.id) {
+                line.mode = wanted.mode();
+            }
             let account = self.ledger.account(instance.id, market.id);
             line.realized += account.realized;
             line.unrealized += market.mark.map_or(Usdc::ZERO, |mark| account.unrealized(mark));

@@ -8,7 +8,7 @@ use common::{Desk, START_WALL_NS, card, config};
 use oddsmith_domain::{
     AccountOrder, AccountSnapshot, AccountTrade, Action, ActionSeq, CanceledOrders, Command, Event, FetchWhat,
     GatewayInput, GatewayOutcome, Input, InstanceId, Latch, MakerLeg, MarketId, OrderId, OrderState, Output,
-    OutputBody, PlaceOrder, Restore, RunId, Scope, Setup, Shares, SubAccount, Time, TradeId, TradeStatus, Usdc,
+    OutputBody, Payer, PlaceOrder, Restore, RunId, Scope, Setup, Shares, SubAccount, Time, TradeId, TradeStatus, Usdc,
     VenueOrderStatus,
 };
 use oddsmith_engine::{Engine, EngineConfig};
@@ -103,6 +103,7 @@ fn successor(restore: &Restore, config: &EngineConfig, at: Time) -> (Engine, Vec
         run: RunId([8; 16]),
         seed: [4; 32],
         account: restore.account,
+        payer: Payer::own(restore.account),
         chain_id: 137,
         config: config.to_json().expect("json"),
     };
@@ -317,6 +318,7 @@ fn facts_that_do_not_fit_are_refused() {
             run: RunId([8; 16]),
             seed: [4; 32],
             account,
+            payer: Payer::own(account),
             chain_id: 137,
             config: config().to_json().expect("json"),
         };

@@ -15,7 +15,7 @@ mod transition;
 
 pub use fills::{Applied, Booked, FillKey, Fills, OwnLeg, own_legs};
 pub use ledger::{Ledger, LedgerError, Place};
-pub use orders::{Change, Order, OrderBuilder, Orders, Ownership};
+pub use orders::{BuilderError, Change, Order, OrderBuilder, Orders, Ownership};
 pub use planner::{Leg, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 pub use split::{MinSizePolicy, Split, split};
 pub use transition::{ALL_STATES, is_legal};

@@ -6,11 +6,12 @@ use std::hash::BuildHasherDefault;
 use indexmap::IndexMap;
 use oddsmith_domain::{
     ActionSeq, Address, AssetId, DigestHasher, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderId,
-    OrderState, OrderType, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
+    OrderState, OrderType, Payer, PlaceOrder, Shares, Side, SignatureType, Time, Usdc,
 };
 use oddsmith_polymarket::amounts::{self, AmountError};
-use oddsmith_polymarket::order::{OrderHasher, UnknownChain, salt};
+use oddsmith_polymarket::order::{OrderHasher, UnknownChain, proxy_wallet, safe_wallet, salt};
 use oddsmith_risk::{OpenOrder, Permit};
+use thiserror::Error;
 
 use crate::transition::is_legal;
 
@@ -26,22 +27,53 @@ pub struct Ownership {
     pub intent: IntentId,
 }
 
+/// Why no orders can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BuilderError {
+    /// The venue has no contracts there.
+    #[error(transparent)]
+    Chain(#[from] UnknownChain),
+    /// The venue would not let the key spend from the account.
+    #[error("account {maker} is not the one that orders of signature type {signature_type} are paid from for this key")]
+    Payer {
+        /// How orders are signed.
+        signature_type: u8,
+        /// Who was to pay.
+        maker: Address,
+    },
+}
+
 /// Builds orders: the only place where one comes into being, and only from a permit.
 #[derive(Debug)]
 pub struct OrderBuilder {
     hasher: OrderHasher,
-    account: Address,
+    signer: Address,
+    payer: Payer,
     seed: [u8; 32],
     sequence: u64,
 }
 
 impl OrderBuilder {
-    /// A builder for one account on one chain. The seed makes salts of this run differ from every other's.
+    /// A builder for one key and the account that it pays from, on one chain. The seed makes salts of this run differ from every
+    /// other's.
     ///
     /// # Errors
-    /// [`UnknownChain`] for a chain on which the venue has no contracts.
-    pub fn new(chain_id: u64, account: Address, seed: [u8; 32]) -> Result<OrderBuilder, UnknownChain> {
-        Ok(OrderBuilder { hasher: OrderHasher::new(chain_id)?, account, seed, sequence: 0 })
+    /// [`BuilderError`] for a chain on which the venue has no contracts, or a payer that is not the key's.
+    pub fn new(chain_id: u64, key: Address, payer: Payer, seed: [u8; 32]) -> Result<OrderBuilder, BuilderError> {
+        let hasher = OrderHasher::new(chain_id)?;
+        let expected = match payer.signature_type {
+            SignatureType::Eoa => Some(key),
+            SignatureType::Proxy => Some(proxy_wallet(chain_id, key)?),
+            SignatureType::Safe => Some(safe_wallet(chain_id, key)?),
+            // Which deposit wallet is the key's is known to the venue only.
+            SignatureType::Poly1271 => None,
+        };
+        if expected.is_some_and(|expected| expected != payer.maker) {
+            return Err(BuilderError::Payer { signature_type: payer.signature_type as u8, maker: payer.maker });
+        }
+        // A deposit wallet signs for itself, by its key.
+        let signer = if payer.signature_type == SignatureType::Poly1271 { payer.maker } else { key };
+        Ok(OrderBuilder { hasher, signer, payer, seed, sequence: 0 })
     }
 
     /// Builds the order that was permitted. Its id is the digest of its signed fields.
@@ -63,13 +95,13 @@ impl OrderBuilder {
         self.sequence += 1;
         let fields = OrderFields {
             salt: salt(&self.seed, self.sequence),
-            maker: self.account,
-            signer: self.account,
+            maker: self.payer.maker,
+            signer: self.signer,
             token: market.1.token(outcome),
             maker_amount: amounts.maker,
             taker_amount: amounts.taker,
             side,
-            signature_type: SignatureType::Eoa,
+            signature_type: self.payer.signature_type,
             timestamp_ms: now.wall_ms(),
             metadata: [0; 32],
             builder: [0; 32],
@@ -199,6 +231,13 @@ impl Orders {
                 open.retain(|open| *open != place.id);
             }
             self.finish(place.id);
+        }
+    }
+
+    /// Drops what is kept for a market in which nothing is open any more. Its finished orders are remembered with all others.
+    pub fn forget(&mut self, market: MarketId) {
+        if self.open.get(&market).is_some_and(Vec::is_empty) {
+            self.open.remove(&market);
         }
     }
 

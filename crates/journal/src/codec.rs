@@ -102,6 +102,7 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Tick => Kind::TICK,
         Input::Guard(_) => Kind::GUARD,
         Input::Restore(_) => Kind::RESTORE,
+        Input::Protocol(_) => Kind::PROTOCOL,
     }
 }
 
@@ -126,6 +127,7 @@ fn describe_action(action: &Action) -> (Kind, Ids) {
         Action::Heartbeat => (Kind::HEARTBEAT, none),
         Action::Subscribe { .. } => (Kind::SUBSCRIBE, none),
         Action::Fetch(_) => (Kind::FETCH, none),
+        Action::Unsubscribe { .. } => (Kind::UNSUBSCRIBE, none),
     }
 }
 
@@ -174,6 +176,7 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Latched(_) => (Kind::LATCHED, none),
         Event::Unlatched { .. } => (Kind::UNLATCHED, none),
         Event::Profit(_) => (Kind::PROFIT, none),
+        Event::Listing { market, .. } => (Kind::LISTING, Ids { market: Some(*market), ..none }),
     }
 }
 

@@ -70,6 +70,8 @@ kinds! {
     GUARD = 10, "input.guard";
     /// What the run before left behind.
     RESTORE = 0x40, "input.restore";
+    /// The protocol that the venue speaks.
+    PROTOCOL = 0x10, "input.protocol";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.
@@ -86,6 +88,8 @@ kinds! {
     SUBSCRIBE = 0x106, "action.subscribe";
     /// Read something whole.
     FETCH = 0x107, "action.fetch";
+    /// Receive markets no more.
+    UNSUBSCRIBE = 0x110, "action.unsubscribe";
     /// A strategy decided.
     DECISION = 0x200, "event.decision";
     /// An order changed its state.
@@ -150,6 +154,8 @@ kinds! {
     NUMBERED = 0x241, "event.numbered";
     /// The facts of the run before were taken over.
     RESTORED = 0x242, "event.restored";
+    /// A market came or went.
+    LISTING = 0x250, "event.listing";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

@@ -142,6 +142,7 @@ impl Edge {
                 OutboxOutput::Abandon(request) => self.orders.abandon(request, &mut self.outbox, now),
                 OutboxOutput::Fetch { action, what } => self.fetch(action, what),
                 OutboxOutput::Subscribe(markets) => self.subscribe(&markets, now),
+                OutboxOutput::Unsubscribe(markets) => self.unsubscribe(&markets, now),
             }
         }
     }
@@ -411,6 +412,24 @@ impl Edge {
         }
         self.user.session.add(&conditions);
         self.on_time(now);
+    }
+
+    /// The engine has left these markets: nothing of ours rests there, and nothing is read of them any more.
+    fn unsubscribe(&mut self, markets: &[MarketId], now: Time) {
+        let mut conditions = Vec::new();
+        for market in markets {
+            let Some(card) = self.cards.remove(market) else { continue };
+            conditions.push(card.condition);
+            self.outbox.forget_market(*market);
+            Arc::make_mut(&mut self.table).remove(&card);
+            let number = usize::from(market.shard());
+            if let Some(shard) = self.shards.get_mut(number) {
+                shard.session.remove(&Outcome::BOTH.map(|outcome| market.asset(outcome)), now);
+            }
+            self.pump_shard(number, now);
+        }
+        self.user.session.remove(&conditions);
+        self.pump_user();
     }
 
     fn pump_shard(&mut self, number: usize, now: Time) {

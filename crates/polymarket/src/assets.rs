@@ -28,6 +28,14 @@ impl AssetTable {
         self.conditions.insert(card.condition.as_str().as_bytes(), market.0);
     }
 
+    /// Forgets the tokens and the condition of a market.
+    pub fn remove(&mut self, card: &MarketCard) {
+        for outcome in Outcome::BOTH {
+            self.tokens.remove(card.token(outcome).to_string().as_bytes());
+        }
+        self.conditions.remove(card.condition.as_str().as_bytes());
+    }
+
     /// The asset whose token has this decimal text.
     #[must_use]
     #[inline]
@@ -86,13 +94,21 @@ impl TextTable {
         entry.text[..text.len()].copy_from_slice(text);
         self.entries.push(entry);
         if self.entries.len() * 2 > self.slots.len() {
-            self.grow();
+            self.spread();
         } else {
             Self::place(&mut self.slots, text, self.entries.len() as u32);
         }
     }
 
-    fn grow(&mut self) {
+    fn remove(&mut self, text: &[u8]) {
+        if let Some(at) = self.entries.iter().position(|entry| entry.text() == text) {
+            self.entries.swap_remove(at);
+            self.spread();
+        }
+    }
+
+    /// Places every entry anew, in as much room as there should be.
+    fn spread(&mut self) {
         let mut slots = vec![0u32; (self.entries.len() * 4).next_power_of_two().max(16)];
         for (number, entry) in (1u32..).zip(&self.entries) {
             Self::place(&mut slots, entry.text(), number);
@@ -178,6 +194,22 @@ pub(crate) mod tests {
         assert_eq!(table.lookup(b"5"), None);
         assert_eq!(table.lookup(&[b'9'; 500]), None);
         assert_eq!(table.lookup(b""), None);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_found_and_its_neighbours_are() {
+        let mut table = AssetTable::new();
+        let cards: Vec<_> = (0..50u32)
+            .map(|n| card(&format!("0x{n:064x}"), [&format!("{}", n * 2 + 1), &format!("{}", n * 2 + 2)]))
+            .collect();
+        (0u32..).zip(&cards).for_each(|(n, card)| table.insert(MarketId(n), card));
+        cards.iter().step_by(2).for_each(|card| table.remove(card));
+        for (n, card) in (0u32..).zip(&cards) {
+            let kept = (n % 2 == 1).then(|| MarketId(n).asset(Outcome::No));
+            assert_eq!(table.lookup(card.token(Outcome::No).to_string().as_bytes()), kept);
+            assert_eq!(table.market(card.condition.as_str().as_bytes()), kept.map(|asset| asset.market()));
+        }
+        assert_eq!(table.len(), 50);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use oddsmith_domain::{Command, GuardReport, Input, Time};
+use oddsmith_domain::{Action, Command, GuardReport, Input, Time};
 use oddsmith_engine::{Engine, Lanes, OwnedInput};
 use oddsmith_journal::Pressure;
 use oddsmith_net::{Clock, Edge};
@@ -15,7 +15,7 @@ use super::LiveEnd;
 use super::attend::{self, Attendance};
 use super::end;
 use super::recorder::{IntoLanes, Recorder};
-use super::start::{Started, numbered};
+use super::start::Started;
 use super::table::Screen;
 use crate::control::{Answer, Ask, Asks};
 use crate::failure::Failure;
@@ -90,12 +90,9 @@ pub fn drive(started: Started) -> Result<LiveEnd, Failure> {
 
 async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let guardian = started.guardian()?;
-    let Started { clock, settings, wallet, cards, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
+    let Started { clock, settings, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
         started;
-    let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
-    for (market, card) in numbered(&cards) {
-        edge.learn(market, card);
-    }
+    let edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
     let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
         .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
     let engine = Engine::new();
@@ -217,6 +214,12 @@ impl Driver {
         let now = self.clock.now();
         let mut actions = self.recorder.take_actions();
         for (seq, action) in actions.drain(..) {
+            if let Action::Subscribe { markets } = &action {
+                // The engine numbers the markets; the edge is told what the numbers stand for.
+                for (market, card) in markets.iter().filter_map(|id| Some((*id, self.engine.card(*id)?))) {
+                    self.edge.learn(market, card);
+                }
+            }
             self.edge.submit(seq, action, now);
         }
         self.recorder.reuse(actions);

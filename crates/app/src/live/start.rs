@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Input, MarketCard, MarketId, RunId, Setup};
+use oddsmith_domain::{Input, MarketCard, Payer, RunId, Setup};
 use oddsmith_engine::{EngineConfig, Lanes, OwnedInput};
 use oddsmith_net::{Clock, EdgeSettings, Target, Venue, Wallet};
 use oddsmith_polymarket::auth::Credentials;
@@ -23,7 +23,6 @@ pub struct Started {
     pub clock: Clock,
     pub settings: EdgeSettings,
     pub wallet: Wallet,
-    pub cards: Vec<MarketCard>,
     pub lanes: Lanes,
     pub recorder: Recorder,
     pub operator: Operator,
@@ -82,7 +81,8 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
 
     let clock = Clock::start();
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
-    let setup = Setup { run, seed: rand::random(), account: signer.address(), chain_id, config: config_json };
+    let payer = Payer::own(signer.address());
+    let setup = Setup { run, seed: rand::random(), account: signer.address(), payer, chain_id, config: config_json };
     let mut lanes = Lanes::new();
     lanes.push(OwnedInput::Other(Input::Setup(Box::new(setup))));
     for card in &cards {
@@ -91,20 +91,8 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let stall = Duration::from_millis(guard.stall_ms);
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
     let recorder = Recorder::new(clock, pages);
-    let started = Started {
-        clock,
-        settings: edge,
-        wallet,
-        cards,
-        lanes,
-        recorder,
-        operator,
-        asks,
-        stall,
-        dir,
-        status_every,
-        run_for,
-    };
+    let started =
+        Started { clock, settings: edge, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for };
     Ok((started, hold))
 }
 
@@ -120,9 +108,4 @@ fn wanted(cards: Vec<MarketCard>, engine: &EngineConfig) -> Result<Vec<MarketCar
         )));
     }
     Ok(wanted)
-}
-
-/// The number of a market: its card's place.
-pub fn numbered(cards: &[MarketCard]) -> impl Iterator<Item = (MarketId, &MarketCard)> {
-    (0u32..).map(MarketId).zip(cards)
 }

@@ -45,7 +45,9 @@ impl Desk {
             Action::Query { .. } => GatewayOutcome::Query(Ok(None)),
             Action::Heartbeat => GatewayOutcome::Heartbeat(Ok(())),
             // A recording cannot be asked for a book: the next frame is all there is.
-            Action::Subscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => GatewayOutcome::Done(Ok(())),
+            Action::Subscribe { .. } | Action::Unsubscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => {
+                GatewayOutcome::Done(Ok(()))
+            }
             Action::Fetch(FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
                 collateral: self.collateral,
                 ..AccountSnapshot::default()

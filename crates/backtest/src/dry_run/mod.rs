@@ -125,6 +125,7 @@ impl DryRun {
             run: self.run,
             seed: self.seed,
             account: oddsmith_domain::Address::default(),
+            payer: oddsmith_domain::Payer::own(oddsmith_domain::Address::default()),
             chain_id: oddsmith_polymarket::order::POLYGON,
             config: self.config.clone(),
         };

@@ -11,7 +11,7 @@ mod wire;
 
 use oddsmith_domain::{
     Address, Command, Event, Input, InstanceId, Link, LinkState, MarketId, MarketSource, Outcome, Output, OutputBody,
-    RunId, Setup, Shares, Time, Usdc,
+    Payer, RunId, Setup, Shares, Time, Usdc,
 };
 use oddsmith_engine::{Engine, EngineConfig};
 use oddsmith_exchange::core::{Config, Core, CoreEvent, KNOWN_ADDRESSES, PublicEvent};
@@ -129,7 +129,14 @@ impl Simulation {
         let config = self.plan.config.to_json().map_err(|error| self.broken(error.to_string()))?;
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.plan.seed.to_le_bytes());
-        let setup = Setup { run: RunId([1; 16]), seed, account: self.wire.address(), chain_id: 137, config };
+        let setup = Setup {
+            run: RunId([1; 16]),
+            seed,
+            account: self.wire.address(),
+            payer: Payer::own(self.wire.address()),
+            chain_id: 137,
+            config,
+        };
         self.give(&Input::Setup(Box::new(setup)))?;
         for market in 0..self.core.markets().len() {
             self.list(market)?;

@@ -270,7 +270,9 @@ impl Wire {
                     Ok(())
                 }
             }),
-            Action::Subscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => GatewayOutcome::Done(Ok(())),
+            Action::Subscribe { .. } | Action::Unsubscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => {
+                GatewayOutcome::Done(Ok(()))
+            }
             Action::Fetch(FetchWhat::Account { trades_since_s }) => {
                 GatewayOutcome::Account(Ok(self.account(core, listed, *trades_since_s)))
             }

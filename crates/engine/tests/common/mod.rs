@@ -4,7 +4,7 @@
 
 use oddsmith_domain::{
     AccountSnapshot, Action, ActionSeq, CancelOutcome, CanceledOrders, Command, ConditionId, Event, FeeSchedule,
-    GatewayInput, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketSource, OrderId, Output, OutputBody,
+    GatewayInput, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketSource, OrderId, Output, OutputBody, Payer,
     PlaceOrder, PlaceOutcome, RunId, Setup, Shares, Side, Tick, Time, TokenId, Usdc, VenueOrderStatus,
 };
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
@@ -66,10 +66,12 @@ impl Desk {
             alive: true,
             trades: 0,
         };
+        let account = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address");
         let setup = Setup {
             run: RunId([7; 16]),
             seed: [3; 32],
-            account: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address"),
+            account,
+            payer: Payer::own(account),
             chain_id: 137,
             config: config.to_json().expect("json"),
         };
@@ -180,7 +182,7 @@ impl Desk {
             }
             Action::Query { .. } => GatewayOutcome::Query(Ok(None)),
             Action::Heartbeat => GatewayOutcome::Heartbeat(Ok(())),
-            Action::Subscribe { .. } => GatewayOutcome::Done(Ok(())),
+            Action::Subscribe { .. } | Action::Unsubscribe { .. } => GatewayOutcome::Done(Ok(())),
             Action::Fetch(oddsmith_domain::FetchWhat::Book(_)) => GatewayOutcome::Done(Ok(())),
             Action::Fetch(oddsmith_domain::FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
                 collateral: self.collateral,

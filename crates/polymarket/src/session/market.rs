@@ -126,7 +126,8 @@ impl MarketSession {
         left_over
     }
 
-    /// Stops following assets; the others are not touched.
+    /// Stops following assets; the others are not touched. A connection that carries nothing any more is closed, without a word to
+    /// the engine: nothing depends on it.
     pub fn remove(&mut self, assets: &[AssetId], now: Time) {
         let removed: Vec<(AssetId, TokenId)> =
             assets.iter().filter_map(|asset| self.assets.remove(asset).map(|token| (*asset, token))).collect();
@@ -134,11 +135,22 @@ impl MarketSession {
             self.awaited.remove(asset);
             self.absent.remove(asset);
         }
+        if self.assets.is_empty() && !removed.is_empty() {
+            return self.retire(now);
+        }
         if self.wire.is_open() && !removed.is_empty() {
             let text = token_frame(r#"{"operation":"unsubscribe","assets_ids":["#, &removed);
             self.outputs.push_back(SessionOutput::SendText(text));
         }
         self.become_live_if_complete(now);
+    }
+
+    fn retire(&mut self, now: Time) {
+        if !self.wire.is_waiting() {
+            self.outputs.push_back(SessionOutput::Close);
+        }
+        self.wire.retire(now);
+        self.state = ShardState::Down;
     }
 
     /// The connection stands.

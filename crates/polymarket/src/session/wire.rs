@@ -134,6 +134,11 @@ impl Wire {
         self.phase = Phase::Waiting { retry_at: now.mono_ns.saturating_add(self.backoff.fail()) };
     }
 
+    /// Not needed any more. When it is again, it may connect at once.
+    pub(super) const fn retire(&mut self, now: Time) {
+        self.phase = Phase::Waiting { retry_at: now.mono_ns };
+    }
+
     pub(super) fn due(&mut self, now: Time) -> Option<Due> {
         match &mut self.phase {
             Phase::Waiting { retry_at } if *retry_at <= now.mono_ns => {

@@ -169,6 +169,11 @@ impl Outbox {
         self.conditions.insert(market, condition);
     }
 
+    /// Forgets a market: nothing of ours is left there that could be cancelled.
+    pub fn forget_market(&mut self, market: MarketId) {
+        self.conditions.remove(&market);
+    }
+
     /// How many placements wait for the wire.
     #[must_use]
     pub fn queued_placements(&self) -> usize {
@@ -204,6 +209,10 @@ impl Outbox {
             Action::Heartbeat => self.submit_service(action, QueuedService::Heartbeat { corrected: false }, give_up_at),
             Action::Subscribe { markets } => {
                 self.outputs.push_back(OutboxOutput::Subscribe(markets));
+                self.result(action, GatewayOutcome::Done(Ok(())));
+            }
+            Action::Unsubscribe { markets } => {
+                self.outputs.push_back(OutboxOutput::Unsubscribe(markets));
                 self.result(action, GatewayOutcome::Done(Ok(())));
             }
             Action::Fetch(what) => {

@@ -132,6 +132,8 @@ pub enum OutboxOutput {
     },
     /// Receive these markets; already answered.
     Subscribe(Vec<MarketId>),
+    /// Receive these markets no more; already answered.
+    Unsubscribe(Vec<MarketId>),
 }
 
 /// How a request failed without an answer.
