@@ -303,8 +303,6 @@ pub enum Withdrawal {
     MovedThrough,
     /// The venue took it later than the limit allows.
     LateAnswer,
-    /// The venue took it when nothing like it was wanted any more.
-    Obsolete,
     /// It has rested longer than an order may.
     TooOld,
     /// It stands in the way of an order of an instance with a higher priority.

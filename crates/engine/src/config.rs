@@ -7,7 +7,7 @@ use oddsmith_strategy::{ParameterError, StrategyConfig};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::settings::Doubts;
+use crate::settings::{Doubts, Sending};
 
 /// The configuration of an engine: the same in a profile, in the journal and in a replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct EngineConfig {
     pub timing: Timing,
     /// When something is in doubt.
     pub doubt: Doubts,
+    /// How orders are sent, and when they are taken back.
+    pub sending: Sending,
     /// How keen it is on changing what works.
     pub planning: Planning,
 }
@@ -239,7 +241,8 @@ impl EngineConfig {
         }
         self.limits.validate()?;
         self.timing.validate()?;
-        self.doubt.validate()
+        self.doubt.validate()?;
+        self.sending.validate()
     }
 }
 

@@ -15,6 +15,7 @@ use oddsmith_polymarket::codec::user::{UserDecoder, UserEvent};
 use oddsmith_risk::Gate;
 use oddsmith_strategy::Decision;
 
+use crate::breaker::Breakers;
 use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
@@ -78,6 +79,10 @@ pub struct Engine {
     pub(crate) wallet: Doubt,
     /// How the venue was last found to be.
     pub(crate) standing: Standing,
+    /// What is held back because it fails again and again.
+    pub(crate) breakers: Breakers,
+    /// Where a side is not quoted for a while after post-only refusals.
+    pub(crate) defences: SmallMap<(InstanceId, MarketId), ()>,
     /// The time of the last input.
     pub(crate) last_time: Option<Time>,
     /// Collateral that the venue counted when the run began; nothing is spent before it is known.
@@ -182,6 +187,8 @@ impl Engine {
             builder: None,
             wallet: Doubt::none(),
             standing: Standing::default(),
+            breakers: Breakers::NEW,
+            defences: SmallMap::new(),
             last_time: None,
             opening: None,
             awaited: SmallMap::new(),

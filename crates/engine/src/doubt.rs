@@ -171,6 +171,14 @@ impl Doubt {
         };
     }
 
+    /// The request of the present phase cannot be made before this time.
+    pub(crate) const fn postpone(&mut self, mono_ns: u64) {
+        match &mut self.phase {
+            Phase::Name(step) | Phase::Cancel(step) | Phase::Verify(step) => *step = Step::At(mono_ns),
+            _ => {}
+        }
+    }
+
     /// The present phase is done.
     pub(crate) fn done(&mut self, now: Time, cooldown_ns: u64) {
         self.phase = match self.phase {

@@ -2,9 +2,10 @@
 
 use oddsmith_domain::{
     AccountOrder, CancelOutcome, CanceledOrders, DifferenceKind, DoubtCause, Event, GatewayInput, GatewayOutcome,
-    OrderId, OrderState, Output, PlaceOutcome, Scope, Time, UnknownCause, VenueOrderStatus,
+    OrderId, OrderState, Output, PlaceOutcome, RequestKind, Scope, Time, UnknownCause, VenueOrderStatus,
 };
 
+use crate::breaker::{verdict, verdict_of_book};
 use crate::config::ns;
 use crate::core::{Engine, Purpose};
 use crate::tick::RETRY_NS;
@@ -18,6 +19,13 @@ impl Engine {
             let text = format!("a result came for action {}, which nobody awaits", result.action.0);
             return self.emit.event(out, Event::Alert { text });
         };
+        let judged = match (purpose, &result.outcome) {
+            (Purpose::Book(_), GatewayOutcome::Done(outcome)) => Some((RequestKind::Book, verdict_of_book(*outcome))),
+            (_, outcome) => verdict(outcome),
+        };
+        if let Some((kind, verdict)) = judged {
+            self.judge(kind, verdict, now, out);
+        }
         match (purpose, &result.outcome) {
             (Purpose::Place(id), GatewayOutcome::Place(outcome)) => self.on_placed(&id, outcome, now, out),
             (Purpose::Cancel(id), GatewayOutcome::Cancel(outcome)) => self.on_canceled(&id, outcome, now, out),
@@ -52,13 +60,16 @@ impl Engine {
                     self.change(id, OrderState::Working, now, out);
                 }
                 self.venue_took_an_order(now, out);
+                self.on_taken(id, now, out);
                 self.forgive(id);
                 self.replan_for(id);
             }
             PlaceOutcome::Refused { code, text } => {
                 self.counts.refused += 1;
                 self.emit.event(out, Event::Refused { order: *id, text: text.clone() });
-                self.pause(id, now);
+                if !self.reprices(id, *code, now, out) {
+                    self.pause(id, now);
+                }
                 self.rejected(id, now, out);
                 self.on_refusal_code(*code, now, out);
             }
@@ -116,6 +127,12 @@ impl Engine {
                     return self.doubt_wallet(DoubtCause::Mismatch, now, out);
                 }
                 self.on_order_standing(id, report.status, report.size_matched, now, out);
+                // It outlived a cancel that is not on its way any more.
+                let outlived = self.state_of(id) == Some(OrderState::PendingCancel) && is_alive(report.status);
+                if outlived && !self.is_being_canceled(id) {
+                    self.back_to_work(id, now, out);
+                    self.replan_for(id);
+                }
             }
             // It was alive once and is not any more. A fill that is still on its way will be counted.
             Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side};
+use oddsmith_risk::OpenOrder;
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
+
+use crate::discipline::Repel;
 
 /// One configured instance, its strategy's state, and what it wants where.
 pub(crate) struct Instance {
@@ -35,6 +38,10 @@ pub(crate) struct Wanted {
     pub(crate) held: bool,
     /// The last denial that was told, so that it is not told at every plan.
     pub(crate) told: Option<oddsmith_domain::Denial>,
+    /// How far post-only refusals have pushed its quotes back, by side in YES terms.
+    pub(crate) repel: [Repel; 2],
+    /// Orders that wait until an order of an instance with a lower priority has made way.
+    pub(crate) claims: Vec<OpenOrder>,
     /// The last residual that was told.
     pub(crate) residual: Option<(Side, Shares)>,
 }

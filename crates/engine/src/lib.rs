@@ -33,9 +33,11 @@
 //! [`Input`]: oddsmith_domain::Input
 
 mod account;
+mod breaker;
 mod causes;
 mod config;
 mod core;
+mod discipline;
 mod doubt;
 pub mod eval;
 mod evaluate;
@@ -57,5 +59,5 @@ mod watchdog;
 pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};
 pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
-pub use settings::Doubts;
+pub use settings::{Doubts, Sending};
 pub use view::{EngineView, InstanceView, MarketLine, QuoteView, Totals};

@@ -1,8 +1,8 @@
 //! From wishes to orders: planning, the permit, building, cancelling.
 
 use oddsmith_domain::{
-    Action, Denial, Event, InstanceId, MarketId, OrderId, OrderState, OrderType, Outcome, Output, Shares, Time,
-    TradingMode, Usdc,
+    Action, Denial, Event, InstanceId, MarketId, OrderId, OrderState, OrderType, Outcome, Output, RequestKind, Shares,
+    Time, TradingMode, Usdc,
 };
 use oddsmith_execution::{Leg, Ownership, PlanInput, WorkingOrder, plan};
 use oddsmith_risk::{MarketExposure, OpenOrder, Proposal, Standing};
@@ -17,7 +17,12 @@ impl Engine {
         let Some(wanted) = wanted else { return 0 };
         let interval = ns(self.config.timing.replace_interval_ms);
         let next = wanted.planned_at.map_or(0, |at| at.saturating_add(interval));
-        if wanted.held { next.max(wanted.paused_until) } else { next }
+        match wanted.held {
+            // Whatever lets placements out again wakes the plan.
+            true if self.breakers.room(RequestKind::Place) == 0 => u64::MAX,
+            true => next.max(wanted.paused_until),
+            false => next,
+        }
     }
 
     /// Something changed for an instance in a market: what is to be placed or cancelled there is planned anew.
@@ -71,9 +76,13 @@ impl Engine {
             let quotes = wanted.rest.as_ref().map_or(&[][..], |rest| &rest.quotes);
             let narrowed = crate::guard::narrow(mode, net_held, quotes);
             let quotes = narrowed.as_deref().unwrap_or(quotes);
+            let repelled = wanted.repelled(quotes, tick, now);
+            let quotes = repelled.as_deref().unwrap_or(quotes);
             let policy = self.config.planning.policy();
             plan(&PlanInput { quotes, working: &working, available, min_size, tick, policy }, &mut made);
-            let paused = now.mono_ns < wanted.paused_until;
+            wanted.claims.clear();
+            *budget = (*budget).min(self.breakers.room(RequestKind::Place));
+            let paused = now.mono_ns < wanted.paused_until || self.breakers.room(RequestKind::Place) == 0;
             let waits_for_pause = paused && !made.places.is_empty();
             if !made.is_empty() && !waits_for_pause {
                 wanted.planned_at = Some(now.mono_ns);
@@ -92,6 +101,10 @@ impl Engine {
             if !paused {
                 for leg in &made.places {
                     if *budget == 0 {
+                        let shut = self.breakers.room(RequestKind::Place) == 0;
+                        if let Some(wanted) = self.wanted_mut(id, market).filter(|_| shut) {
+                            wanted.held = true;
+                        }
                         self.plans.insert((id, market), ());
                         break;
                     }
@@ -107,7 +120,9 @@ impl Engine {
 
     /// Asks the gate, builds the order and sends it on its way; `false` when a limit, an own order or the grid was against it.
     fn place(&mut self, leg: &Leg, owner: Ownership, market: MarketId, now: Time, out: &mut Vec<Output>) -> bool {
-        let built = self.permitted(&leg.order, owner, market, now);
+        let built = self
+            .make_way(&leg.order, owner.instance, market, now, out)
+            .and_then(|()| self.permitted(&leg.order, owner, market, now));
         let place = match built {
             Ok(place) => place,
             Err(denial) => {
@@ -119,6 +134,7 @@ impl Engine {
         self.counts.placed += 1;
         let action = self.emit.action(out, Action::Place(Box::new(place)));
         self.awaited.insert(action, Purpose::Place(place.id));
+        self.breakers.sent(RequestKind::Place);
         self.recount(market);
         true
     }
@@ -137,9 +153,8 @@ impl Engine {
         let asset = market.asset(order.outcome);
         let sellable = self.ledger.available(owner.instance, asset) - self.orders.promised(owner.instance, asset);
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
-        if self.orders.open_in(market).any(|o| o.place.instance != owner.instance && o.open().meets(order)) {
-            return Err(Denial::SelfTrade);
-        }
+        let age = known.book_age_ns(now, Engine::proof_of(&self.shards, market));
+        let stale = age.is_none_or(|age| age > ns(self.config.timing.stale_book_ms));
         let standing = Standing {
             card: &known.card,
             exposure: &exposure,
@@ -149,7 +164,7 @@ impl Engine {
             free_collateral,
             sellable,
             halted: !self.wallet.may_quote(),
-            market_halted: known.resolved || !known.doubt.may_quote(),
+            market_halted: known.resolved || stale || !known.doubt.may_quote(),
         };
         // Every order of today's strategies is post-only: a maker pays no fee.
         let permit = self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)?;
@@ -173,8 +188,12 @@ impl Engine {
         self.awaited.insert(action, Purpose::Cancel(*id));
     }
 
-    /// Asks how an order stands.
+    /// Asks how an order stands, unless that has failed again and again; [`Engine::watch_orders`] asks later.
     pub(crate) fn query(&mut self, id: OrderId, out: &mut Vec<Output>) {
+        if self.breakers.room(RequestKind::Query) == 0 {
+            return;
+        }
+        self.breakers.sent(RequestKind::Query);
         let action = self.emit.action(out, Action::Query { order: id });
         self.awaited.insert(action, Purpose::Query(id));
         self.orders.note(&id, |order| order.asked = Some(action));

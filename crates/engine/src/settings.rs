@@ -51,6 +51,59 @@ impl Doubts {
     }
 }
 
+/// How orders are sent, and when they are taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sending {
+    /// An order that the venue takes later than this after it was made is cancelled. 10 … 60000.
+    pub late_answer_ms: Millis,
+    /// An order that has rested for this long is cancelled, and placed anew if it is still wanted; 0 for never.
+    /// 0, 1000 … 86400000.
+    pub order_ttl_ms: Millis,
+    /// After a post-only refusal a quote is tried this many times, one tick further away each time. 0 … 10.
+    pub reprice_tries: u32,
+    /// After the last of these tries the side is not quoted for this long. 0 … 3600000.
+    pub defence_ms: Millis,
+    /// So many failures of one kind of request in a row open its breaker. Cancels have none. 1 … 100.
+    pub breaker_failures: u32,
+    /// An open breaker lets nothing out for this long. 100 … 600000.
+    pub breaker_pause_ms: Millis,
+    /// So many requests may then go out; when all of them are answered the breaker closes. 1 … 100.
+    pub breaker_probes: u32,
+}
+
+impl Default for Sending {
+    fn default() -> Sending {
+        Sending {
+            late_answer_ms: 2_000,
+            order_ttl_ms: 300_000,
+            reprice_tries: 3,
+            defence_ms: 60_000,
+            breaker_failures: 5,
+            breaker_pause_ms: 30_000,
+            breaker_probes: 3,
+        }
+    }
+}
+
+impl Sending {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let ttl = if self.order_ttl_ms == 0 { 1_000 } else { self.order_ttl_ms };
+        check(
+            "sending",
+            &[
+                ("late_answer_ms", self.late_answer_ms, 10, 60_000, "10 … 60000"),
+                ("order_ttl_ms", ttl, 1_000, 86_400_000, "0 (never) or 1000 … 86400000"),
+                ("reprice_tries", self.reprice_tries.into(), 0, 10, "0 … 10"),
+                ("defence_ms", self.defence_ms, 0, 3_600_000, "0 … 3600000"),
+                ("breaker_failures", self.breaker_failures.into(), 1, 100, "1 … 100"),
+                ("breaker_pause_ms", self.breaker_pause_ms, 100, 600_000, "100 … 600000"),
+                ("breaker_probes", self.breaker_probes.into(), 1, 100, "1 … 100"),
+            ],
+        )
+    }
+}
+
 /// A number with its name, its lowest and highest value, and its range in words.
 type Row = (&'static str, u64, u64, u64, &'static str);
 
@@ -68,6 +121,10 @@ mod tests {
     #[test]
     fn the_defaults_are_in_range_and_what_is_not_is_named() {
         assert_eq!(Doubts::default().validate(), Ok(()));
+        assert_eq!(Sending::default().validate(), Ok(()));
+        assert_eq!(Sending { order_ttl_ms: 0, ..Sending::default() }.validate(), Ok(()));
+        let brief = Sending { order_ttl_ms: 999, ..Sending::default() };
+        assert!(matches!(brief.validate(), Err(ConfigError::Setting { name: "order_ttl_ms", value: 999, .. })));
         let wrong = Doubts { clock_jump_ms: 9, ..Doubts::default() };
         assert!(matches!(
             wrong.validate(),

@@ -1,7 +1,8 @@
 //! What happens by itself: timers, doubt's steps, the watch over books and orders.
 
 use oddsmith_domain::{
-    Action, AssetId, BookHealth, DoubtCause, Event, FetchWhat, MarketId, OrderState, Outcome, Output, Scope, Side, Time,
+    Action, AssetId, BookHealth, DoubtCause, Event, FetchWhat, MarketId, OrderId, OrderState, Outcome, Output,
+    RequestKind, Scope, Side, Time, Withdrawal,
 };
 
 use crate::config::ns;
@@ -61,6 +62,9 @@ impl Engine {
                 self.wallet.asked(action);
                 self.pending_cancel_all(now, out);
             }
+            Some(Want::Read) if self.breakers.room(RequestKind::Account) == 0 => {
+                self.wallet.postpone(now.mono_ns + RETRY_NS);
+            }
             Some(Want::Read) => {
                 let action = self.fetch_account(Purpose::Doubt(Scope::Wallet), now, out);
                 self.wallet.asked(action);
@@ -119,6 +123,7 @@ impl Engine {
         out: &mut Vec<Output>,
     ) -> oddsmith_domain::ActionSeq {
         let since = self.reach.since_s(now);
+        self.breakers.sent(RequestKind::Account);
         let action = self.emit.action(out, Action::Fetch(FetchWhat::Account { trades_since_s: since }));
         self.awaited.insert(action, purpose);
         action
@@ -135,7 +140,8 @@ impl Engine {
         }
         if now.mono_ns >= self.timers.reconcile {
             self.timers.reconcile = now.mono_ns + ns(self.config.timing.reconcile_ms);
-            if self.wallet.may_quote() && !self.awaited.values().any(|p| *p == Purpose::Reconcile) {
+            let readable = self.breakers.room(RequestKind::Account) > 0;
+            if readable && self.wallet.may_quote() && !self.awaited.values().any(|p| *p == Purpose::Reconcile) {
                 self.fetch_account(Purpose::Reconcile, now, out);
             }
         }
@@ -148,7 +154,10 @@ impl Engine {
             self.watch_lives(now, out);
             self.watch_books(now, out);
             self.watch_orders(now, out);
+            self.watch_age(now, out);
             self.watch_venue(now, out);
+            self.watch_breakers(now, out);
+            self.watch_defences(now, out);
             self.watch_profit(now, out);
         }
     }
@@ -204,12 +213,16 @@ impl Engine {
     }
 
     fn fetch_book(&mut self, asset: AssetId, now: Time, out: &mut Vec<Output>) {
+        if self.breakers.room(RequestKind::Book) == 0 {
+            return;
+        }
         let Some(market) = self.markets.get_mut(asset.market().index()) else { return };
         let fetch_at = &mut market.fetch_at[asset.outcome().index()];
         if now.mono_ns < *fetch_at {
             return;
         }
         *fetch_at = now.mono_ns + REFETCH_NS;
+        self.breakers.sent(RequestKind::Book);
         let action = self.emit.action(out, Action::Fetch(FetchWhat::Book(asset)));
         self.awaited.insert(action, Purpose::Book(asset));
     }
@@ -224,9 +237,15 @@ impl Engine {
             let age = now.since(order.state_since);
             if order.state == OrderState::Unknown {
                 too_long |= age > unknown_ns;
-                if order.asked.is_none() && age > unknown_ns / 4 {
-                    ask.push(order.place.id);
-                }
+            }
+            let open_question = match order.state {
+                OrderState::Unknown => true,
+                // The cancel found nothing, or was lost: what became of the order has to be asked.
+                OrderState::PendingCancel => !self.is_being_canceled(&order.place.id),
+                _ => false,
+            };
+            if open_question && order.asked.is_none() && age > unknown_ns / 4 {
+                ask.push(order.place.id);
             }
             if order.venue_matched.floor_lots() > order.filled && now.since(order.matched_since) > missing_ns {
                 missing = true;
@@ -241,6 +260,11 @@ impl Engine {
         if missing {
             self.doubt_wallet(DoubtCause::Mismatch, now, out);
         }
+    }
+
+    /// Whether a cancel that covers the order waits for its answer.
+    pub(crate) fn is_being_canceled(&self, id: &OrderId) -> bool {
+        self.awaited.values().any(|p| *p == Purpose::Cancel(*id) || matches!(p, Purpose::Doubt(_)))
     }
 
     fn watch_profit(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -270,7 +294,7 @@ impl Engine {
                 .map(|o| o.place.id)
                 .collect();
             for order in through {
-                self.cancel(&order, now, out);
+                self.withdraw(&order, Withdrawal::MovedThrough, now, out);
             }
         }
     }
