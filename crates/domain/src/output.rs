@@ -393,6 +393,17 @@ pub enum Event {
         /// It was to go there.
         to: OrderState,
     },
+    /// A settlement that had ended was said to have ended otherwise: reported, not followed.
+    IllegalSettlement {
+        /// The match.
+        trade: TradeId,
+        /// The order.
+        order: OrderId,
+        /// It ended so.
+        from: TradeStatus,
+        /// It was then said to have ended so.
+        to: TradeStatus,
+    },
     /// A part of an own order was filled.
     Fill {
         /// The match.

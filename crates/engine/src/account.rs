@@ -110,6 +110,7 @@ impl Engine {
                 self.differ(DifferenceKind::FillTerms, Some(market), what, out);
                 return self.doubt_wallet(DoubtCause::Mismatch, now, out);
             }
+            Applied::Contradicts(from) => return self.on_contradiction(trade, leg, from, now, out),
             Applied::New(movement) => self.on_new_fill(trade, leg, (owner, asset), movement, now, out),
             Applied::Settled(status) => {
                 self.tell_settlement(trade, leg, out);
@@ -123,6 +124,22 @@ impl Engine {
         self.tell_ledger(owner, market, out);
         self.recount(market);
         self.wake(market, true);
+    }
+
+    /// The venue says that a settlement ended otherwise than it had said before: reported, not followed, and the account is read.
+    fn on_contradiction(
+        &mut self,
+        trade: &AccountTrade,
+        leg: &OwnLeg,
+        from: TradeStatus,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        if self.strangers.insert(trade.id) {
+            let (order, to) = (leg.order, trade.status);
+            self.emit.event(out, Event::IllegalSettlement { trade: trade.id, order, from, to });
+            self.doubt_wallet(DoubtCause::Mismatch, now, out);
+        }
     }
 
     fn on_new_fill(

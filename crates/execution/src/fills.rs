@@ -8,6 +8,7 @@ use oddsmith_domain::{
 };
 
 use crate::ledger::{Ledger, Place};
+use crate::transition::{Settlement, settlement};
 
 /// How many finally settled fills are remembered, so that a late report of one is not counted again.
 const REMEMBERED: usize = 200_000;
@@ -140,6 +141,8 @@ pub enum Applied {
     Settled(TradeStatus),
     /// Nothing new.
     Known,
+    /// A fill whose settlement had ended, as this, and is now said to have ended otherwise.
+    Contradicts(TradeStatus),
     /// A known fill, reported with another size: this one was booked.
     Disagrees(Shares),
 }
@@ -219,8 +222,10 @@ impl Fills {
     }
 
     fn settle(&mut self, ledger: &mut Ledger, key: FillKey, mut booked: Booked, status: TradeStatus) -> Applied {
-        if !moves_on(booked.status, status) {
-            return Applied::Known;
+        match settlement(booked.status, status) {
+            Settlement::MovesOn => {}
+            Settlement::Old => return Applied::Known,
+            Settlement::Contradiction => return Applied::Contradicts(booked.status),
         }
         let (was, is) = (is_settled(booked.status), is_settled(status));
         if was != is {
@@ -273,17 +278,6 @@ const fn is_settled(status: TradeStatus) -> bool {
 
 const fn is_final(status: TradeStatus) -> bool {
     matches!(status, TradeStatus::Confirmed | TradeStatus::Failed)
-}
-
-/// Whether a report is news. Reports can come late, twice and out of order; `CONFIRMED` and `FAILED` are the last word.
-const fn moves_on(from: TradeStatus, to: TradeStatus) -> bool {
-    use TradeStatus::{Confirmed, Failed, Matched, Mined, Retrying};
-    match from {
-        Matched => matches!(to, Mined | Confirmed | Retrying | Failed),
-        Retrying => matches!(to, Mined | Confirmed | Failed),
-        Mined => matches!(to, Confirmed | Retrying | Failed),
-        Confirmed | Failed => false,
-    }
 }
 
 #[cfg(test)]

@@ -18,4 +18,4 @@ pub use ledger::{Ledger, LedgerError, Place};
 pub use orders::{BuilderError, Change, Order, OrderBuilder, Orders, Ownership};
 pub use planner::{Leg, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 pub use split::{MinSizePolicy, Split, split};
-pub use transition::{ALL_STATES, is_legal};
+pub use transition::{ALL_STATES, ALL_STATUSES, Settlement, is_legal, settlement};

@@ -101,7 +101,7 @@ impl Plan {
 ///
 /// An order that works stays when it is what is wanted, within the policy's tolerances: its place in the queue is worth more
 /// than exactness. Whatever else works is cancelled, also what a partial fill has left below the minimum size. What is missing is placed,
-/// unless it would meet an own order that is still alive, or sell tokens that a dying order has promised: then it waits.
+/// unless it would meet an own order that is still alive or is placed with it, or sell tokens that a dying order has promised: then it waits.
 pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
     plan.clear();
     let mut legs = arrayvec::ArrayVec::<Leg, 128>::new();
@@ -122,7 +122,8 @@ pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
     }
     let mut sellable = sellable(input);
     for leg in missing {
-        let would_meet = input.working.iter().any(|o| o.open.meets(&leg.order));
+        let would_meet = input.working.iter().any(|o| o.open.meets(&leg.order))
+            || plan.places.iter().any(|placed| placed.order.meets(&leg.order));
         let i = leg.order.outcome.index();
         let unsold = leg.order.side == Side::Buy || leg.order.size <= sellable[i];
         if would_meet || !unsold {

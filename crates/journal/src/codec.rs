@@ -145,6 +145,7 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         }
         Event::Order { order, .. } => (Kind::ORDER, Ids { order: Some(*order), ..none }),
         Event::IllegalTransition { order, .. } => (Kind::ILLEGAL_TRANSITION, Ids { order: Some(*order), ..none }),
+        Event::IllegalSettlement { order, .. } => (Kind::ILLEGAL_SETTLEMENT, Ids { order: Some(*order), ..none }),
         Event::Fill { order, instance, asset, .. } => {
             (Kind::FILL, Ids { market: Some(asset.market()), instance: *instance, order: Some(*order), intent: None })
         }

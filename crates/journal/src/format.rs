@@ -140,6 +140,8 @@ kinds! {
     REPELLED = 0x234, "event.repelled";
     /// A breaker changed.
     BREAKER = 0x235, "event.breaker";
+    /// A settlement could not go where an input wanted it.
+    ILLEGAL_SETTLEMENT = 0x237, "event.illegal_settlement";
     /// A market's books come from REST reads, or from its connection again.
     DEGRADED = 0x236, "event.degraded";
     /// A sub-account moved without a match.
