@@ -108,3 +108,27 @@ fn the_readme_opens_with_the_two_commands() {
     let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("    cargo ")).map(str::trim).collect();
     assert_eq!(commands, ["cargo run --release -- run", "cargo test --workspace"]);
 }
+
+/// Every fault's row names a test that there is, and every test of a fault has a row.
+#[test]
+fn every_fault_has_a_test_and_every_test_a_row() {
+    let page = fs::read_to_string(root().join("docs/reference/faults.md")).expect("the page");
+    let code = fs::read_to_string(root().join("crates/app/tests/faults.rs")).expect("the tests");
+    let after = |text: &str| text.split('(').next().unwrap_or_default().to_owned();
+    let tests: Vec<String> = code.split("#[test]\nfn ").skip(1).map(after).collect();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| fault |"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let mut named = Vec::new();
+    for row in &rows {
+        assert_eq!(row.len(), 5, "fault, detection, mitigation, alert, test: {row:?}");
+        let name = row[4].trim_matches('`').to_owned();
+        assert!(tests.contains(&name), "there is no test `{name}`");
+        named.push(name);
+    }
+    let without: Vec<&String> = tests.iter().filter(|test| !named.contains(test)).collect();
+    assert!(without.is_empty(), "no row for {without:?}");
+    assert!(rows.len() >= 20, "{} rows", rows.len());
+}

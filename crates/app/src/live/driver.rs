@@ -23,6 +23,8 @@ use crate::guard::{Pulse, Watchdog};
 
 /// How many market frames are taken from the sockets before the engine sees them.
 const INTAKE_FRAMES: usize = 1_024;
+/// How often the journal is looked at.
+const LOOK_NS: u64 = Time::MILLI * 1_000;
 /// How long the venue may take to show that nothing of ours is left.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
 /// How long the last resort may go on cancelling.
@@ -145,6 +147,7 @@ impl Driver {
         let status_ns = u64::try_from(status_every.as_nanos()).unwrap_or(u64::MAX);
         let begun = self.clock.now();
         let mut next_status = if status_ns == 0 { u64::MAX } else { begun.mono_ns + status_ns };
+        let mut next_look = begun.mono_ns;
         let mut stop_at = run_for.map(|time| begun.plus_ns(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).mono_ns);
         loop {
             self.pulse.beat();
@@ -171,12 +174,16 @@ impl Driver {
                 self.shut_down(now);
                 continue;
             }
+            if next_look <= now.mono_ns {
+                next_look = now.mono_ns + LOOK_NS;
+                self.look_at_journal();
+            }
             if next_status <= now.mono_ns {
                 next_status = now.mono_ns + status_ns;
-                self.look_around(now);
+                self.screen.show(self.engine.view(now), self.edge.status(), &self.tick_to_order);
             }
-            let until =
-                [Some(next_status), self.engine.next_deadline(), stop_at, self.give_up_at].into_iter().flatten().min();
+            let deadlines = [Some(next_look), Some(next_status), self.engine.next_deadline(), stop_at, self.give_up_at];
+            let until = deadlines.into_iter().flatten().min();
             // People first: under a burst the edge is always ready.
             tokio::select! {
                 biased;
@@ -265,8 +272,8 @@ impl Driver {
         }
     }
 
-    /// Once a second: the table, and the room that is left for the journal.
-    fn look_around(&mut self, now: Time) {
+    /// Once a second, whether tables are printed or not: the room that is left for the journal, and its disk.
+    fn look_at_journal(&mut self) {
         let why = match self.recorder.pages().pressure() {
             Pressure::Ample => None,
             Pressure::HalfFull => Some("half of the journal's budget is used".to_owned()),
@@ -284,7 +291,6 @@ impl Driver {
             tracing::error!("{why}: everything is cancelled and nothing quoted any more");
             self.lanes.push(OwnedInput::Other(Input::Command(Command::Stop)));
         }
-        self.screen.show(self.engine.view(now), self.edge.status(), &self.tick_to_order);
     }
 }
 
