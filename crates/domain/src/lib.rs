@@ -21,6 +21,7 @@ mod account;
 mod amount;
 mod card;
 mod decimal;
+mod denial;
 mod fee;
 mod id;
 mod input;
@@ -40,6 +41,7 @@ pub use account::{
 pub use amount::{Shares, Usdc};
 pub use card::MarketCard;
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
+pub use denial::{Denial, DenialScope};
 pub use fee::{FEE_QUANTUM_MICRO, FeeError, FeeSchedule};
 pub use id::{
     Address, AssetId, ConditionId, DigestHasher, IdError, InstanceId, IntentId, MarketId, OrderId, RunId, TokenId,
@@ -54,8 +56,8 @@ pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode,
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{
-    Action, BookHealth, BreakerState, Denial, DesiredQuote, DoubtCause, Event, FetchWhat, Listing, Mode, Output,
-    OutputBody, Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
+    Action, BookHealth, BreakerState, DesiredQuote, DoubtCause, Event, FetchWhat, Listing, Mode, Output, OutputBody,
+    Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
 };
 pub use price::Price;
 pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};

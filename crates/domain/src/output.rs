@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
+use crate::denial::Denial;
 use crate::{
     Address, AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope,
     Latched, MarketCard, MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark,
@@ -157,50 +158,6 @@ pub enum Reason {
 
 /// The reasons of one decision.
 pub type Reasons = ArrayVec<Reason, 8>;
-
-/// Why an order was not built. Every limit has its own code; the documentation's page is made from this list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Denial {
-    /// The engine is stopped, by a person or by doubt.
-    Halted,
-    /// The market is halted.
-    MarketHalted,
-    /// The order is larger than the limit of one order.
-    OrderSize,
-    /// The order's worst cost is above the limit of one order.
-    OrderNotional,
-    /// The position in the outcome would exceed its limit.
-    Position,
-    /// The net position of the market would exceed its limit.
-    NetPosition,
-    /// Both outcomes together would exceed the gross limit.
-    GrossPosition,
-    /// The worst loss of the market would exceed its limit.
-    MarketExposure,
-    /// The worst loss of all markets together would exceed its limit.
-    TotalExposure,
-    /// The day's loss reached its limit.
-    DailyLoss,
-    /// More open orders than allowed.
-    OpenOrders,
-    /// Not enough free collateral.
-    Collateral,
-    /// Not enough settled, unreserved tokens.
-    Tokens,
-    /// The price is not on the market's grid.
-    OffGrid,
-    /// Smaller than the market's minimum.
-    MinSize,
-    /// It would meet an own order.
-    SelfTrade,
-    /// The market's card lacks what an order needs.
-    CardIncomplete,
-    /// A latch halts the wallet, the market or the instance.
-    Latched,
-    /// Only orders that reduce what the instance holds are allowed, and this one would not.
-    ReduceOnly,
-}
 
 /// How far a market's book can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -75,6 +75,8 @@ pub struct Engine {
     pub(crate) fills: Fills,
     pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
+    /// Since when the user channel is down.
+    pub(crate) disconnected: Option<Time>,
     pub(crate) builder: Option<OrderBuilder>,
     pub(crate) wallet: Doubt,
     /// How the venue was last found to be.
@@ -175,6 +177,7 @@ impl Engine {
             emit: Emitter::default(),
             setup: None,
             gate: Gate::new(config.limits.clone()),
+            disconnected: None,
             config,
             assets: AssetTable::default(),
             markets: Markets::default(),

@@ -53,6 +53,7 @@ impl Engine {
     }
 
     fn on_placed(&mut self, id: &OrderId, outcome: &PlaceOutcome, now: Time, out: &mut Vec<Output>) {
+        self.note_placement(id, outcome, now, out);
         match outcome {
             PlaceOutcome::Accepted { .. } => {
                 // A fill or a cancel may have overtaken the answer; then it says nothing new.
@@ -88,6 +89,7 @@ impl Engine {
     }
 
     fn on_canceled(&mut self, id: &OrderId, outcome: &CancelOutcome, now: Time, out: &mut Vec<Output>) {
+        self.note_cancel(id, outcome, now, out);
         match outcome {
             CancelOutcome::Canceled => self.gone(id, now, out),
             // Matched, or cancelled before: its own report says which.

@@ -1,10 +1,10 @@
 //! What stops or narrows trading: the kill switch, the operator's modes, the day's loss, and how each takes effect.
 
 use oddsmith_domain::{
-    DesiredQuote, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, Output, ProfitMark,
-    Scope, Shares, Side, Time, TradingMode, Usdc,
+    CancelOutcome, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, OrderId,
+    OrderState, Output, PlaceOutcome, ProfitMark, RefusalCode, Scope, Time, TradingMode, Usdc,
 };
-use oddsmith_risk::{MarketExposure, OpenOrder};
+use oddsmith_risk::Went;
 
 use crate::core::Engine;
 
@@ -15,8 +15,11 @@ const LATCH_CAUSES: [DoubtCause; 4] =
 impl Engine {
     /// Throws the kill switch.
     pub(crate) fn kill(&mut self, reason: KillReason, now: Time, out: &mut Vec<Output>) {
-        let latch = Latched { scope: LatchScope::Wallet, latch: Latch::Kill(reason), until_wall_ns: None };
-        self.engage(latch, now, out);
+        let events = self.gate.kill(reason, now.wall_ns);
+        if !events.is_empty() {
+            self.tell_all(events, out);
+            self.apply_latches(now, out);
+        }
     }
 
     /// The operator has looked: what the engine stopped by itself goes on. The operator's own words stay.
@@ -67,6 +70,8 @@ impl Engine {
     pub(crate) fn watch_latches(&mut self, profit: Usdc, now: Time, out: &mut Vec<Output>) {
         let mut events = self.gate.latches_mut().expire(now.wall_ns);
         events.extend(self.gate.mark(profit, now.wall_ns));
+        self.watch_narrowings(now);
+        self.watch_connection(now, out);
         if events.is_empty() {
             return;
         }
@@ -74,6 +79,56 @@ impl Engine {
         self.tell_all(events, out);
         if changed {
             self.apply_latches(now, out);
+        }
+    }
+
+    /// A venue that is out of reach for too long is a matter for a person.
+    fn watch_connection(&mut self, now: Time, out: &mut Vec<Output>) {
+        let most_s = self.gate.limits().kill.max_disconnect_s;
+        if !self.wallet.has(DoubtCause::UserLink) {
+            self.disconnected = None;
+            return;
+        }
+        let since = *self.disconnected.get_or_insert(now);
+        if most_s > 0 && now.since(since) >= most_s.saturating_mul(Time::SECOND) {
+            self.kill(KillReason::Disconnected, now, out);
+        }
+    }
+
+    /// Counts the result of a placement for the market's breaker. To be called before the order changes.
+    pub(crate) fn note_placement(&mut self, id: &OrderId, outcome: &PlaceOutcome, now: Time, out: &mut Vec<Output>) {
+        let Some((market, since)) = self.orders.get(id).map(|o| (o.place.asset.market(), o.since)) else { return };
+        let went = match outcome {
+            PlaceOutcome::Accepted { .. } => Went::Accepted,
+            PlaceOutcome::Refused { code, .. } if is_a_reject(*code) => Went::Rejected,
+            PlaceOutcome::Refused { .. } | PlaceOutcome::Unknown(_) => Went::Unclear,
+            // It never left: nothing is known of the venue.
+            PlaceOutcome::NotSent(_) => return,
+        };
+        self.note_request(market, went, since, now, out);
+    }
+
+    /// The same for a cancel.
+    pub(crate) fn note_cancel(&mut self, id: &OrderId, outcome: &CancelOutcome, now: Time, out: &mut Vec<Output>) {
+        let Some(order) = self.orders.get(id) else { return };
+        let since = if order.state == OrderState::PendingCancel { order.state_since } else { now };
+        let market = order.place.asset.market();
+        let went = match outcome {
+            CancelOutcome::Canceled => Went::Canceled,
+            CancelOutcome::Refused(_) => Went::CancelFailed,
+            CancelOutcome::Gone(_) | CancelOutcome::Unknown(_) => Went::Unclear,
+            CancelOutcome::NotSent(_) => return,
+        };
+        self.note_request(market, went, since, now, out);
+    }
+
+    fn note_request(&mut self, market: MarketId, went: Went, since: Time, now: Time, out: &mut Vec<Output>) {
+        let (tripped, too_many) = self.gate.note_request(market, went, now.since(since) / Time::MILLI);
+        if let (Some(cause), Some(scope)) = (tripped, self.lasting(Scope::Market(market))) {
+            self.engage(self.gate.breaker_latch(scope, cause, now.wall_ns), now, out);
+        }
+        if too_many {
+            self.kill(KillReason::Errors, now, out);
         }
     }
 
@@ -127,15 +182,6 @@ impl Engine {
             self.emit.event(out, event);
         }
     }
-
-    /// What one instance holds and has open in a market.
-    pub(crate) fn own_exposure(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
-        let account = self.ledger.account(instance, market);
-        let mut exposure = MarketExposure::new(account.shares, account.cost_basis());
-        let own = self.orders.open_in(market).filter(|o| o.place.instance == instance);
-        own.for_each(|o| exposure.add(&o.open()));
-        exposure
-    }
 }
 
 /// The doubt by which a latch halts its scope; none for a latch that only narrows.
@@ -149,26 +195,18 @@ const fn cause_of(latch: Latch) -> Option<DoubtCause> {
     }
 }
 
-/// The quotes that a mode leaves of a wish; `None` if it leaves all of them as they are. While reducing, only the side that
-/// brings the net position `held` to zero is left, and together no more than that.
-pub(crate) fn narrow(mode: TradingMode, held: Shares, quotes: &[DesiredQuote]) -> Option<Vec<DesiredQuote>> {
-    match mode {
-        TradingMode::Active => None,
-        TradingMode::Halted => Some(Vec::new()),
-        TradingMode::Reducing => {
-            let mut left = held.abs();
-            let wanted = if held.is_positive() { Side::Sell } else { Side::Buy };
-            let reduces = |quote: &&DesiredQuote| {
-                let DesiredQuote { outcome, side, price, size, .. } = **quote;
-                OpenOrder { outcome, side, price, size }.in_yes_terms().0 == wanted
-            };
-            let mut narrowed: Vec<_> = quotes.iter().filter(reduces).copied().collect();
-            for quote in &mut narrowed {
-                quote.size = quote.size.min(left);
-                left -= quote.size;
-            }
-            narrowed.retain(|quote| quote.size.is_positive());
-            Some(narrowed)
-        }
-    }
+/// Whether a refusal speaks against trading in the market. The others have their own answer: a price that moved, a venue in
+/// another mode, a rate.
+const fn is_a_reject(code: RefusalCode) -> bool {
+    !matches!(
+        code,
+        RefusalCode::PostOnlyWouldCross
+            | RefusalCode::PostOnlyMode
+            | RefusalCode::CancelOnlyMode
+            | RefusalCode::TradingDisabled
+            | RefusalCode::EngineRestarting
+            | RefusalCode::RateLimited
+            | RefusalCode::FokNotFilled
+            | RefusalCode::FakNotFilled
+    )
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side};
+use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side, TradingMode, Usdc};
 use oddsmith_risk::OpenOrder;
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
 use crate::discipline::Repel;
+use crate::permit::Narrowing;
 
 /// One configured instance, its strategy's state, and what it wants where.
 pub(crate) struct Instance {
@@ -42,6 +43,10 @@ pub(crate) struct Wanted {
     pub(crate) repel: [Repel; 2],
     /// Orders that wait until an order of an instance with a lower priority has made way.
     pub(crate) claims: Vec<OpenOrder>,
+    /// How far the wish could be followed when that was last looked at.
+    pub(crate) narrowed: Narrowing,
+    /// The worst loss of what the instance holds and has open in the market.
+    pub(crate) loss: Usdc,
     /// The last residual that was told.
     pub(crate) residual: Option<(Side, Shares)>,
 }
@@ -62,6 +67,16 @@ fn at(rest: &Rest, level: Level) -> Shares {
 }
 
 impl Wanted {
+    /// Whether nothing but limits stands between the wish and its orders.
+    pub(crate) fn is_free(&self) -> bool {
+        self.narrowed.mode == TradingMode::Active
+    }
+
+    /// Whether there is something that could be narrowed.
+    pub(crate) fn wants_quotes(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.quotes.is_empty() || !rest.keep.is_empty())
+    }
+
     /// Whether a new wish differs enough from the present one to be worth an intent: another mode, a price one tick away, or a
     /// size beyond the tolerance.
     pub(crate) fn differs(&self, new: &Rest, size_tolerance: Shares) -> bool {

@@ -49,6 +49,7 @@ mod lifecycle;
 mod lists;
 mod market;
 mod markets;
+mod permit;
 mod place;
 mod restore;
 mod settings;

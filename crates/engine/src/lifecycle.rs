@@ -216,6 +216,7 @@ impl Engine {
         self.by_condition.remove(&market.card.condition);
         self.assets.remove(&market.card);
         self.orders.forget(id);
+        self.gate.forget(id);
         self.emit.event(out, Event::Listing { market: id, listing: Listing::Forgotten });
     }
 }

@@ -1,7 +1,8 @@
 //! A market as the engine knows it.
 
 use oddsmith_book::{PairBook, ShardProof};
-use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time, Usdc};
+use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time};
+use oddsmith_risk::MarketExposure;
 
 use crate::core::Emitter;
 use crate::doubt::Doubt;
@@ -25,8 +26,8 @@ pub(crate) struct Market {
     pub(crate) touched: bool,
     /// The YES mid when an instance was last evaluated on it, in ticks.
     pub(crate) mid_ticks: Option<i64>,
-    /// The worst loss that its holdings and open orders can come to.
-    pub(crate) worst_loss: Usdc,
+    /// What is held and open in it, all instances together.
+    pub(crate) exposure: MarketExposure,
     /// The last known YES mid: what holdings are valued at.
     pub(crate) mark: Option<Price>,
     /// When each token's book may be fetched again, on the monotonic clock.
@@ -47,7 +48,7 @@ impl Market {
             tick_told: None,
             touched: false,
             mid_ticks: None,
-            worst_loss: Usdc::ZERO,
+            exposure: MarketExposure::default(),
             mark: None,
             fetch_at: [0; 2],
         }

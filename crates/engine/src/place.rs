@@ -2,13 +2,14 @@
 
 use oddsmith_domain::{
     Action, Denial, Event, InstanceId, MarketId, OrderId, OrderState, OrderType, Outcome, Output, RequestKind, Shares,
-    Time, TradingMode, Usdc,
+    Time, Usdc,
 };
 use oddsmith_execution::{Leg, Ownership, PlanInput, WorkingOrder, plan};
-use oddsmith_risk::{MarketExposure, OpenOrder, Proposal, Standing};
+use oddsmith_risk::{MarketExposure, OpenOrder};
 
 use crate::config::ns;
 use crate::core::{Engine, MAX_PLACEMENTS, Purpose};
+use crate::instance::Wanted;
 
 impl Engine {
     /// When a plan may be made, on the monotonic clock.
@@ -59,9 +60,9 @@ impl Engine {
         let mut working = std::mem::take(&mut self.scratch.working);
         let mut made = std::mem::take(&mut self.scratch.plan);
         working.clear();
-        let (mode, net_held) = (self.trading_mode(id, market), self.own_exposure(id, market).net_held());
+        let shaped = self.shaped(id, market, now, out);
         let wanted = self.instances.get(usize::from(id.0)).and_then(|i| i.wants.get(&market));
-        let rest = wanted.and_then(|w| w.rest.as_ref()).filter(|_| mode == TradingMode::Active);
+        let rest = wanted.and_then(|w| w.rest.as_ref()).filter(|_| wanted.is_some_and(Wanted::is_free));
         let keep = rest.map_or(&[][..], |rest| &rest.keep);
         working.extend(self.orders.open_in(market).filter(|o| o.place.instance == id).map(|o| WorkingOrder {
             id: o.place.id,
@@ -74,8 +75,7 @@ impl Engine {
         let wanted = self.instances.get_mut(usize::from(id.0)).and_then(|i| i.wants.get_mut(&market));
         if let (Some((Some(min_size), Some(tick))), Some(wanted)) = (card, wanted) {
             let quotes = wanted.rest.as_ref().map_or(&[][..], |rest| &rest.quotes);
-            let narrowed = crate::guard::narrow(mode, net_held, quotes);
-            let quotes = narrowed.as_deref().unwrap_or(quotes);
+            let quotes = shaped.as_deref().unwrap_or(quotes);
             let repelled = wanted.repelled(quotes, tick, now);
             let quotes = repelled.as_deref().unwrap_or(quotes);
             let policy = self.config.planning.policy();
@@ -146,28 +146,8 @@ impl Engine {
         market: MarketId,
         now: Time,
     ) -> Result<oddsmith_domain::PlaceOrder, Denial> {
-        let mode = self.trading_mode(owner.instance, market);
-        let own = self.own_exposure(owner.instance, market);
-        let (exposure, others) = (self.exposure(market), self.other_losses(market));
-        let free_collateral = self.free_collateral();
-        let asset = market.asset(order.outcome);
-        let sellable = self.ledger.available(owner.instance, asset) - self.orders.promised(owner.instance, asset);
+        let permit = self.permit(order, owner.instance, market, now)?;
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
-        let age = known.book_age_ns(now, Engine::proof_of(&self.shards, market));
-        let stale = age.is_none_or(|age| age > ns(self.config.timing.stale_book_ms));
-        let standing = Standing {
-            card: &known.card,
-            exposure: &exposure,
-            own: &own,
-            mode,
-            other_losses: others,
-            free_collateral,
-            sellable,
-            halted: !self.wallet.may_quote(),
-            market_halted: known.resolved || stale || !known.doubt.may_quote(),
-        };
-        // Every order of today's strategies is post-only: a maker pays no fee.
-        let permit = self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)?;
         let deadline = now.mono_ns.saturating_add(ns(self.config.timing.order_deadline_ms));
         let builder = self.builder.as_mut().ok_or(Denial::Halted)?;
         builder
@@ -219,7 +199,13 @@ impl Engine {
         }
     }
 
-    fn tell_denial(&mut self, instance: InstanceId, market: MarketId, denial: Denial, out: &mut Vec<Output>) {
+    pub(crate) fn tell_denial(
+        &mut self,
+        instance: InstanceId,
+        market: MarketId,
+        denial: Denial,
+        out: &mut Vec<Output>,
+    ) {
         let wanted = self.instances.get_mut(usize::from(instance.0)).and_then(|i| i.wants.get_mut(&market));
         if wanted.is_some_and(|w| w.told.replace(denial) != Some(denial)) {
             self.emit.event(out, Event::Denied { instance, market, denial });
@@ -242,26 +228,17 @@ impl Engine {
 
     /// What is held and open in a market, all instances together.
     pub(crate) fn exposure(&self, market: MarketId) -> MarketExposure {
-        let (mut held, mut basis) = ([Shares::ZERO; 2], Usdc::ZERO);
+        let (mut held, mut cost) = ([Shares::ZERO; 2], [Usdc::ZERO; 2]);
         for (_, account) in self.ledger.market(market) {
             held = [held[0] + account.shares[0], held[1] + account.shares[1]];
-            basis += account.cost_basis();
+            cost = [cost[0] + account.cost[0], cost[1] + account.cost[1]];
         }
-        let mut exposure = MarketExposure::new(held, basis);
-        self.orders.open_in(market).for_each(|o| exposure.add(&o.open()));
+        let mut exposure = MarketExposure::new(held, cost);
+        for order in self.orders.open_in(market) {
+            let account = self.ledger.account(order.place.instance, market);
+            exposure.add_owned(&order.open(), &MarketExposure::new(account.shares, account.cost));
+        }
         exposure
-    }
-
-    /// Notes the worst loss of a market whose orders or holdings changed.
-    pub(crate) fn recount(&mut self, market: MarketId) {
-        let loss = self.exposure(market).worst().loss;
-        if let Some(known) = self.markets.get_mut(market.index()) {
-            known.worst_loss = loss;
-        }
-    }
-
-    fn other_losses(&self, market: MarketId) -> Usdc {
-        self.markets.iter().filter(|m| m.id != market).map(|m| m.worst_loss).sum()
     }
 
     /// Collateral that no order has reserved and no settlement can take back. Nothing before the venue has told the balance.

@@ -18,6 +18,8 @@ fn give(desk: &mut Desk, card: &MarketCard) {
 /// A maker who quotes until the engine stops him.
 fn until_the_end() -> EngineConfig {
     let mut config = config();
+    let times = &mut config.limits.times;
+    (times.no_orders_before_end_s, times.reduce_only_before_end_s, times.scale_before_end_s) = (0, 0, 0);
     for instance in &mut config.instances {
         instance.strategy = StrategyConfig::SkewedMaker(Parameters { stop_before_end_s: 0, ..Parameters::default() });
     }

@@ -1,67 +1,16 @@
-//! The check that every order passes, and the proof that it did.
+//! The keeper of the limits: what stops trading, how much it has lost, and what that leaves of a size.
+
+use std::collections::BTreeMap;
 
 use oddsmith_domain::{
-    Denial, Event, KillReason, Latch, LatchScope, Latched, MarketCard, Price, ProfitMark, Shares, Side, Tick, Time,
-    TradingMode, Usdc,
+    Event, KillReason, Latch, LatchScope, Latched, MarketId, Price, ProfitMark, Shares, Time, TripCause, Usdc,
 };
 
+use crate::breaker::{Breaker, Went};
+use crate::factor::Factor;
 use crate::limits::DailyLossReset;
-use crate::profit::{day_ends_s, day_loss, marked};
-use crate::{Latches, Limits, MarketExposure, OpenOrder};
-
-/// An order that somebody would like to build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    /// What it would be.
-    pub order: OpenOrder,
-    /// What it would cost at most beyond its notional (the taker fee, if it may take).
-    pub fee: Usdc,
-}
-
-/// The state of things that a proposal is checked against.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing<'a> {
-    /// The market's card.
-    pub card: &'a MarketCard,
-    /// The market without the proposal.
-    pub exposure: &'a MarketExposure,
-    /// The part of it that is the instance's own.
-    pub own: &'a MarketExposure,
-    /// How far the instance may trade in the market.
-    pub mode: TradingMode,
-    /// The worst-case losses of all other markets together.
-    pub other_losses: Usdc,
-    /// Free collateral of the wallet.
-    pub free_collateral: Usdc,
-    /// Settled tokens of the outcome that the instance holds and has not promised.
-    pub sellable: Shares,
-    /// Whether the engine, or a person, has stopped the wallet.
-    pub halted: bool,
-    /// Whether the market is halted.
-    pub market_halted: bool,
-}
-
-/// Proof that an order passed every limit. It can only be made by [`Gate::check`], is for exactly one order, and is used up by
-/// building it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Permit {
-    order: OpenOrder,
-    tick: Tick,
-}
-
-impl Permit {
-    /// The order that was permitted.
-    #[must_use]
-    pub const fn order(&self) -> &OpenOrder {
-        &self.order
-    }
-
-    /// The grid on which its price was checked.
-    #[must_use]
-    pub const fn tick(&self) -> Tick {
-        self.tick
-    }
-}
+use crate::profit::{day_ends_s, day_loss, day_of, drawdown, marked};
+use crate::{Latches, Limits};
 
 /// The keeper of the limits, of what stops trading, and of the day's loss.
 #[derive(Clone, Debug)]
@@ -71,13 +20,16 @@ pub struct Gate {
     mark: Option<ProfitMark>,
     /// When the mark was last told, and what it was.
     told: Option<(u64, ProfitMark)>,
+    breakers: BTreeMap<MarketId, Breaker>,
+    /// Requests that failed in a row, whatever the market.
+    errors: u32,
 }
 
 impl Gate {
     /// A gate with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Gate {
-        Gate { limits, latches: Latches::default(), mark: None, told: None }
+        Gate { limits, latches: Latches::default(), mark: None, told: None, breakers: BTreeMap::new(), errors: 0 }
     }
 
     /// The limits.
@@ -120,12 +72,17 @@ impl Gate {
         self.mark = Some(mark);
         let mut events = Vec::new();
         if day_loss(&mark) >= self.limits.max_daily_loss_usdc {
-            let until = day_ends_s(mark.day, hour).saturating_mul(Time::SECOND);
-            let (latch, until_wall_ns) = match self.limits.daily_loss_reset {
-                DailyLossReset::NextDay => (Latch::DailyLoss, Some(until)),
-                DailyLossReset::Operator => (Latch::Kill(KillReason::DailyLoss), None),
-            };
-            events.extend(self.latches.engage(Latched { scope: LatchScope::Wallet, latch, until_wall_ns }));
+            match self.limits.daily_loss_reset {
+                DailyLossReset::NextDay => {
+                    let until = day_ends_s(mark.day, hour).saturating_mul(Time::SECOND);
+                    events.extend(self.engage_wallet(Latch::DailyLoss, Some(until)));
+                }
+                DailyLossReset::Operator => events.extend(self.kill(KillReason::DailyLoss, wall_ns)),
+            }
+        }
+        let most = self.limits.drawdown.max_usdc;
+        if most.is_positive() && drawdown(&mark) >= most {
+            events.extend(self.kill(KillReason::Drawdown, wall_ns));
         }
         let due = match self.told {
             Some((at, told)) => told != mark && wall_ns.saturating_sub(at) >= Time::SECOND,
@@ -138,277 +95,75 @@ impl Gate {
         events
     }
 
+    /// Throws the kill switch, unless it is thrown already. When the engine itself throws it, trading also cools down, and
+    /// sizes are halved until the next day.
+    pub fn kill(&mut self, reason: KillReason, wall_ns: u64) -> Vec<Event> {
+        if self.latches.killed().is_some() {
+            return Vec::new();
+        }
+        let mut events: Vec<Event> = self.engage_wallet(Latch::Kill(reason), None).into_iter().collect();
+        if reason != KillReason::Operator {
+            let cooled = wall_ns.saturating_add(self.limits.kill.cooldown_s.saturating_mul(Time::SECOND));
+            events.extend(self.engage_wallet(Latch::CoolDown, Some(cooled)));
+            let hour = self.limits.daily_reset_hour_utc;
+            let next_day = day_ends_s(day_of(cooled / Time::SECOND, hour), hour).saturating_mul(Time::SECOND);
+            events.extend(self.engage_wallet(Latch::HalfSize, Some(next_day)));
+        }
+        events
+    }
+
+    /// Counts how a request went. Returns why the market's breaker opens, if it does, and whether too many requests have
+    /// failed in a row in all markets together.
+    pub fn note_request(&mut self, market: MarketId, went: Went, took_ms: u64) -> (Option<TripCause>, bool) {
+        match went {
+            Went::Accepted | Went::Canceled => self.errors = 0,
+            Went::Rejected | Went::CancelFailed => self.errors = self.errors.saturating_add(1),
+            Went::Unclear => {}
+        }
+        let most = self.limits.kill.max_errors;
+        let too_many = most > 0 && self.errors >= most;
+        if too_many {
+            self.errors = 0;
+        }
+        (self.breakers.entry(market).or_default().note(went, took_ms, &self.limits.breakers), too_many)
+    }
+
+    /// Forgets what went wrong in a market that is not followed any more.
+    pub fn forget(&mut self, market: MarketId) {
+        self.breakers.remove(&market);
+    }
+
+    /// The latch of an open breaker that opens now.
+    #[must_use]
+    pub fn breaker_latch(&self, scope: LatchScope, cause: TripCause, wall_ns: u64) -> Latched {
+        let until = wall_ns.saturating_add(self.limits.breakers.halt_s.saturating_mul(Time::SECOND));
+        Latched { scope, latch: Latch::Breaker(cause), until_wall_ns: Some(until) }
+    }
+
+    /// What the drawdown, the hour, the nearness of the market's end and an earlier kill leave of a size.
+    #[must_use]
+    pub fn size_factor(&self, wall_s: u64, end_s: Option<u64>) -> Factor {
+        let half = if self.latches.wallet_has(Latch::HalfSize) { Factor::percent(50) } else { Factor::ONE };
+        let times = &self.limits.times;
+        let drawdown = self.mark.as_ref().map_or(Factor::ONE, |mark| self.limits.drawdown.factor(mark));
+        drawdown.and(half).and(times.hour_factor(wall_s)).and(times.end_factor(wall_s, end_s))
+    }
+
+    /// The largest order that the limits of one order allow, when every share is paid `paid` at worst.
+    #[must_use]
+    pub fn order_cap(&self, paid: Price, factor: Factor) -> Shares {
+        let by_size = factor.of_shares(self.limits.max_order_shares);
+        by_size.min(factor.of_usdc(self.limits.max_order_usdc).affords(paid))
+    }
+
+    fn engage_wallet(&mut self, latch: Latch, until_wall_ns: Option<u64>) -> Option<Event> {
+        self.latches.engage(Latched { scope: LatchScope::Wallet, latch, until_wall_ns })
+    }
+
     /// A person has looked: what was lost so far does not count against the day's limit and the drawdown any more.
     pub fn forgive_losses(&mut self) -> Option<Event> {
         let mark = self.mark.as_mut()?;
         (mark.day_start, mark.peak) = (mark.profit, mark.profit);
         Some(Event::Profit(*mark))
-    }
-
-    /// Checks a proposed order against every limit.
-    ///
-    /// An order that makes nothing worse (the worst loss, the net and the gross position do not grow) passes the position and loss
-    /// limits even when they are exceeded: a limit must not keep anybody from getting out.
-    ///
-    /// # Errors
-    /// The first limit that does not allow it.
-    pub fn check(&self, proposal: &Proposal, standing: &Standing<'_>) -> Result<Permit, Denial> {
-        let order = &proposal.order;
-        if standing.halted {
-            return Err(Denial::Halted);
-        }
-        match standing.mode {
-            TradingMode::Active => {}
-            TradingMode::Reducing if standing.own.is_reduced_by(order) => {}
-            TradingMode::Reducing => return Err(Denial::ReduceOnly),
-            TradingMode::Halted => return Err(Denial::Latched),
-        }
-        if standing.market_halted || !standing.card.accepting_orders {
-            return Err(Denial::MarketHalted);
-        }
-        let (Some(tick), Some(min_size)) = (standing.card.tick, standing.card.min_size) else {
-            return Err(Denial::CardIncomplete);
-        };
-        if !tick.admits(order.price) {
-            return Err(Denial::OffGrid);
-        }
-        if order.size < min_size {
-            return Err(Denial::MinSize);
-        }
-        self.check_order(order)?;
-        match order.side {
-            Side::Buy if order.size.cost_ceil(order.price) + proposal.fee > standing.free_collateral => {
-                return Err(Denial::Collateral);
-            }
-            Side::Sell if order.size > standing.sellable => return Err(Denial::Tokens),
-            _ => {}
-        }
-        self.check_exposure(order, standing)?;
-        Ok(Permit { order: *order, tick })
-    }
-
-    fn check_order(&self, order: &OpenOrder) -> Result<(), Denial> {
-        if order.size > self.limits.max_order_shares {
-            return Err(Denial::OrderSize);
-        }
-        let paid = match order.side {
-            Side::Buy => order.price,
-            Side::Sell => Price::complement(order.price),
-        };
-        if order.size.cost_ceil(paid) > self.limits.max_order_usdc {
-            return Err(Denial::OrderNotional);
-        }
-        Ok(())
-    }
-
-    fn check_exposure(&self, order: &OpenOrder, standing: &Standing<'_>) -> Result<(), Denial> {
-        let before = standing.exposure.worst();
-        let mut with = *standing.exposure;
-        with.add(order);
-        let after = with.worst();
-        let limits = &self.limits;
-        if after.orders > limits.max_open_orders {
-            return Err(Denial::OpenOrders);
-        }
-        let grew = |now: Shares, then: Shares, limit: Shares| now > limit && now > then;
-        let i = order.outcome.index();
-        if grew(after.position[i], before.position[i], limits.max_position_shares) {
-            return Err(Denial::Position);
-        }
-        if grew(after.net, before.net, limits.max_net_shares) {
-            return Err(Denial::NetPosition);
-        }
-        if grew(after.gross, before.gross, limits.max_gross_shares) {
-            return Err(Denial::GrossPosition);
-        }
-        if after.loss > limits.max_market_loss_usdc && after.loss > before.loss {
-            return Err(Denial::MarketExposure);
-        }
-        if after.loss + standing.other_losses > limits.max_total_loss_usdc && after.loss > before.loss {
-            return Err(Denial::TotalExposure);
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use oddsmith_domain::{ConditionId, Outcome, TokenId};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn card() -> MarketCard {
-        MarketCard {
-            condition: ConditionId::parse("0xab").expect("a condition"),
-            slug: "test".to_owned(),
-            question: "?".to_owned(),
-            tokens: [TokenId::from_be_bytes([1; 32]), TokenId::from_be_bytes([2; 32])],
-            outcomes: ["Yes".to_owned(), "No".to_owned()],
-            tick: Some(Tick::Cent),
-            min_size: Some(Shares::from_whole(5)),
-            fee: None,
-            end_wall_s: None,
-            neg_risk: false,
-            accepting_orders: true,
-            taker_delay_ms: 0,
-        }
-    }
-
-    fn proposal(outcome: Outcome, side: Side, price: &str, size: &str) -> Proposal {
-        let (price, size) = (price.parse().expect("price"), size.parse().expect("size"));
-        Proposal { order: OpenOrder { outcome, side, price, size }, fee: Usdc::ZERO }
-    }
-
-    fn check(limits: Limits, p: Proposal, change: impl FnOnce(&mut Standing<'_>)) -> Result<(), Denial> {
-        let (card, exposure) = (card(), MarketExposure::default());
-        let mut standing = Standing {
-            card: &card,
-            exposure: &exposure,
-            own: &exposure,
-            mode: TradingMode::Active,
-            other_losses: Usdc::ZERO,
-            free_collateral: Usdc::from_whole(1_000),
-            sellable: Shares::from_whole(1_000),
-            halted: false,
-            market_halted: false,
-        };
-        change(&mut standing);
-        Gate::new(limits).check(&p, &standing).map(|_| ())
-    }
-
-    #[test]
-    fn one_denial_for_each_limit() {
-        let buy = proposal(Outcome::Yes, Side::Buy, "0.5", "20");
-        let none = |_: &mut Standing<'_>| {};
-        let d = Limits::default;
-        assert_eq!(check(d(), buy, none), Ok(()));
-        assert_eq!(check(d(), buy, |s| s.halted = true), Err(Denial::Halted));
-        assert_eq!(check(d(), buy, |s| s.market_halted = true), Err(Denial::MarketHalted));
-        assert_eq!(check(d(), buy, |s| s.mode = TradingMode::Halted), Err(Denial::Latched));
-        assert_eq!(check(d(), buy, |s| s.mode = TradingMode::Reducing), Err(Denial::ReduceOnly));
-        assert_eq!(check(d(), proposal(Outcome::Yes, Side::Buy, "0.505", "20"), none), Err(Denial::OffGrid));
-        assert_eq!(check(d(), proposal(Outcome::Yes, Side::Buy, "0.5", "4.99"), none), Err(Denial::MinSize));
-        assert_eq!(check(d(), buy, |s| s.free_collateral = Usdc::from_whole(9)), Err(Denial::Collateral));
-        let sell = proposal(Outcome::No, Side::Sell, "0.5", "20");
-        assert_eq!(check(d(), sell, |s| s.sellable = Shares::from_whole(19)), Err(Denial::Tokens));
-        for (limits, denial) in [
-            (Limits { max_order_shares: Shares::from_whole(19), ..d() }, Denial::OrderSize),
-            (Limits { max_order_usdc: Usdc::from_whole(9), ..d() }, Denial::OrderNotional),
-            (Limits { max_position_shares: Shares::from_whole(19), ..d() }, Denial::Position),
-            (Limits { max_net_shares: Shares::from_whole(19), ..d() }, Denial::NetPosition),
-            (Limits { max_gross_shares: Shares::from_whole(19), ..d() }, Denial::GrossPosition),
-            (Limits { max_market_loss_usdc: Usdc::from_whole(9), ..d() }, Denial::MarketExposure),
-            (Limits { max_total_loss_usdc: Usdc::from_whole(9), ..d() }, Denial::TotalExposure),
-        ] {
-            assert_eq!(check(limits, buy, none), Err(denial));
-        }
-        assert_eq!(
-            check(d(), buy, |s| s.other_losses = Usdc::from_whole(995)),
-            Err(Denial::TotalExposure),
-            "all markets count"
-        );
-    }
-
-    #[test]
-    fn getting_out_is_always_allowed() {
-        let (card, mut exposure) =
-            (card(), MarketExposure::new([Shares::from_whole(900), Shares::ZERO], Usdc::from_whole(450)));
-        exposure.add(&OpenOrder {
-            outcome: Outcome::Yes,
-            side: Side::Buy,
-            price: Price::from_units(5_000).expect("in range"),
-            size: Shares::from_whole(1),
-        });
-        let standing = Standing {
-            card: &card,
-            exposure: &exposure,
-            own: &exposure,
-            mode: TradingMode::Active,
-            other_losses: Usdc::from_whole(5_000),
-            free_collateral: Usdc::ZERO,
-            sellable: Shares::from_whole(900),
-            halted: false,
-            market_halted: false,
-        };
-        let gate = Gate::new(Limits::default());
-        assert!(gate.check(&proposal(Outcome::Yes, Side::Sell, "0.9", "100"), &standing).is_ok());
-    }
-
-    #[test]
-    fn the_days_loss_latches_until_the_next_day() {
-        let limits = Limits { max_daily_loss_usdc: Usdc::from_whole(10), daily_reset_hour_utc: 6, ..Limits::default() };
-        let mut gate = Gate::new(limits);
-        let ns = |s: u64| (20_000 * 86_400 + 6 * 3_600 + s) * Time::SECOND;
-        let latched = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Latched(_)));
-        assert!(!latched(&gate.mark(Usdc::from_whole(3), ns(0))));
-        assert!(!latched(&gate.mark(Usdc::from_whole(-6), ns(60))));
-        assert!(latched(&gate.mark(Usdc::from_whole(-7), ns(61))), "ten below the day's start");
-        assert!(!latched(&gate.mark(Usdc::from_whole(-50), ns(62))), "said once");
-        assert!(gate.latches_mut().expire(ns(86_399)).is_empty());
-        assert_eq!(gate.latches_mut().expire(ns(86_400)).len(), 1);
-        assert!(!latched(&gate.mark(Usdc::from_whole(-50), ns(86_400))), "a new day counts from its own start");
-    }
-
-    #[test]
-    fn a_loss_that_needs_a_person_throws_the_kill_switch_and_outlives_the_process() {
-        let limits = Limits {
-            max_daily_loss_usdc: Usdc::from_whole(10),
-            daily_loss_reset: DailyLossReset::Operator,
-            ..Limits::default()
-        };
-        let mut gate = Gate::new(limits.clone());
-        let mut events = gate.mark(Usdc::ZERO, 1);
-        events.extend(gate.mark(Usdc::from_whole(-10), 2));
-        assert_eq!(gate.latches().killed(), Some(KillReason::DailyLoss));
-        let held: Vec<_> = gate.latches().iter().cloned().collect();
-        let mut next = Gate::new(limits);
-        next.restore(&held, gate.profit_mark().copied());
-        assert!(next.latches_mut().expire(u64::MAX).is_empty(), "no day ends it");
-        assert_eq!(next.latches().killed(), Some(KillReason::DailyLoss));
-        next.latches_mut().release(|_| true);
-        next.forgive_losses();
-        assert!(next.mark(Usdc::from_whole(-19), 3).iter().all(|e| !matches!(e, Event::Latched(_))));
-    }
-
-    proptest! {
-        /// Whatever is proposed, in whatever order: what has been permitted never exceeds a limit.
-        #[test]
-        fn permitted_orders_never_exceed_a_limit(
-            proposals in prop::collection::vec((any::<bool>(), any::<bool>(), 1u16..100, 5i64..200), 1..60),
-        ) {
-            let limits = Limits::default();
-            let gate = Gate::new(limits.clone());
-            let card = card();
-            let mut exposure = MarketExposure::default();
-            for (yes, buy, cents, whole) in proposals {
-                let order = OpenOrder {
-                    outcome: if yes { Outcome::Yes } else { Outcome::No },
-                    side: if buy { Side::Buy } else { Side::Sell },
-                    price: Price::from_units(cents * 100).expect("in range"),
-                    size: Shares::from_whole(whole),
-                };
-                let standing = Standing {
-                    card: &card,
-                    exposure: &exposure,
-                    own: &exposure,
-                    mode: TradingMode::Active,
-                    other_losses: Usdc::from_whole(900),
-                    free_collateral: Usdc::from_whole(10_000),
-                    sellable: Shares::from_whole(10_000),
-                    halted: false,
-                    market_halted: false,
-                };
-                if gate.check(&Proposal { order, fee: Usdc::ZERO }, &standing).is_ok() {
-                    exposure.add(&order);
-                }
-                let worst = exposure.worst();
-                prop_assert!(worst.position.iter().all(|p| *p <= limits.max_position_shares));
-                prop_assert!(worst.net <= limits.max_net_shares && worst.gross <= limits.max_gross_shares);
-                prop_assert!(worst.loss <= limits.max_market_loss_usdc);
-                prop_assert!(worst.loss + Usdc::from_whole(900) <= limits.max_total_loss_usdc);
-                prop_assert!(worst.orders <= limits.max_open_orders);
-            }
-        }
     }
 }

@@ -93,6 +93,18 @@ impl Latches {
         self.wallet_mode().max(self.market_mode(market)).max(self.instance_mode(instance))
     }
 
+    /// The strictest latch that covers an instance in a market, if one narrows it.
+    #[must_use]
+    pub fn covering(&self, market: &ConditionId, instance: &str) -> Option<Latch> {
+        let covers = |scope: &LatchScope| match scope {
+            LatchScope::Wallet => true,
+            LatchScope::Market(id) => id == market,
+            LatchScope::Instance(name) => name == instance,
+        };
+        let narrowing = self.held.iter().filter(|l| covers(&l.scope) && l.latch.mode() != TradingMode::Active);
+        narrowing.map(|l| l.latch).max_by_key(|latch| (latch.mode(), std::cmp::Reverse(*latch)))
+    }
+
     /// Whether the kill switch is thrown.
     #[must_use]
     pub fn killed(&self) -> Option<KillReason> {

@@ -1,0 +1,265 @@
+//! What an order is checked against, and what rules leave of a wish before it is planned.
+
+use oddsmith_domain::{
+    Denial, DesiredQuote, InstanceId, MarketId, Outcome, Output, Price, Shares, Side, Time, TradingMode, Usdc,
+};
+use oddsmith_risk::{
+    BookStanding, Elsewhere, Factor, GroupLoss, GroupStanding, MarketExposure, OpenOrder, Permit, Proposal, Standing,
+    paid,
+};
+
+use crate::config::ns;
+use crate::core::Engine;
+use crate::market::Market;
+
+/// How many levels of a side count as its depth.
+const DEPTH_LEVELS: usize = 5;
+
+/// How far a wish may be followed in a market, and why not wholly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Narrowing {
+    pub(crate) mode: TradingMode,
+    pub(crate) why: Option<Denial>,
+}
+
+impl Engine {
+    /// Asks the gate for an order of an instance.
+    pub(crate) fn permit(
+        &self,
+        order: &OpenOrder,
+        instance: InstanceId,
+        market: MarketId,
+        now: Time,
+    ) -> Result<Permit, Denial> {
+        let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
+        let owner = self.instances.get(usize::from(instance.0)).ok_or(Denial::Halted)?;
+        if self.orders.open_in(market).any(|o| o.place.instance != instance && o.open().meets(order)) {
+            return Err(Denial::SelfTrade);
+        }
+        let mut elsewhere = Elsewhere::default();
+        self.markets.iter().filter(|m| m.id != market).for_each(|m| elsewhere.add(&m.exposure));
+        let own_elsewhere = owner.wants.iter().filter(|(id, _)| **id != market).map(|(_, wanted)| wanted.loss).sum();
+        let asset = market.asset(order.outcome);
+        let limits = self.gate.limits();
+        let standing = Standing {
+            card: &known.card,
+            exposure: &self.exposure(market),
+            own: &self.own_exposure(instance, market),
+            elsewhere,
+            own_elsewhere,
+            own_limit: limits.instance_limit(&owner.name),
+            groups: &self.groups_of(known),
+            book: self.book_standing(known, now),
+            latch: self.gate.latches().covering(&known.card.condition, &owner.name),
+            factor: self.gate.size_factor(now.wall_s(), known.card.end_wall_s),
+            wall_s: now.wall_s(),
+            free_collateral: self.free_collateral(),
+            sellable: self.ledger.available(instance, asset) - self.orders.promised(instance, asset),
+            halted: !self.wallet.may_quote(),
+            market_halted: known.resolved || !known.doubt.may_quote(),
+        };
+        // Every order of today's strategies is post-only: a maker pays no fee.
+        self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)
+    }
+
+    /// The groups of a market with what their other markets can lose.
+    fn groups_of(&self, market: &Market) -> Vec<GroupStanding<'_>> {
+        let own = self.gate.limits().groups.iter().filter(|group| group.covers(&market.card.slug));
+        own.map(|limit| {
+            let others = self.markets.iter().filter(|m| m.id != market.id && limit.covers(&m.card.slug));
+            let others = others.fold(GroupLoss::default(), |sum, other| sum.with(other.exposure.losses()));
+            GroupStanding { limit, others }
+        })
+        .collect()
+    }
+
+    fn book_standing(&self, market: &Market, now: Time) -> BookStanding {
+        let age = market.book_age_ns(now, Engine::proof_of(&self.shards, market.id));
+        let best = |top: Option<oddsmith_book::Top>| top.map(|top| top.price);
+        BookStanding {
+            bid: best(market.book.best_bid(Outcome::Yes)),
+            ask: best(market.book.best_ask(Outcome::Yes)),
+            depth: self.depth(market, Side::Buy).min(self.depth(market, Side::Sell)),
+            fresh: age.is_some_and(|age| age <= ns(self.config.timing.stale_book_ms)),
+        }
+    }
+
+    /// What other people's orders on the best levels of a side are worth. All of ours are taken off, wherever they rest: rather
+    /// too little than too much.
+    fn depth(&self, market: &Market, side: Side) -> Usdc {
+        let worth = |price: Price, size: Shares| match side {
+            Side::Buy => size.cost_floor(price),
+            Side::Sell => size.cost_floor(price.complement()),
+        };
+        let all: Usdc = market.book.levels(Outcome::Yes, side).take(DEPTH_LEVELS).map(|l| worth(l.price, l.size)).sum();
+        let ours = self.orders.open_in(market.id).map(|o| o.open()).filter_map(|own| {
+            let (own_side, price) = own.in_yes_terms();
+            (own_side == side).then(|| worth(price, own.size))
+        });
+        all - ours.sum()
+    }
+
+    /// How far latches, the clock and the book let an instance trade in a market.
+    pub(crate) fn narrowing(&self, instance: InstanceId, market: MarketId, now: Time) -> Narrowing {
+        let Some(known) = self.markets.get(market.index()) else { return Narrowing::default() };
+        let latched = Narrowing { mode: self.trading_mode(instance, market), why: None };
+        if latched.mode != TradingMode::Active {
+            return latched;
+        }
+        let limits = self.gate.limits();
+        let (wall_s, end_s) = (now.wall_s(), known.card.end_wall_s);
+        let standing = self.book_standing(known, now);
+        // A book that is not current is the business of doubt, which knows when to cancel.
+        let book = limits.book.check(&BookStanding { fresh: true, ..standing }, false);
+        match limits.times.check(wall_s, end_s, false).and(book) {
+            Ok(()) => latched,
+            Err(why @ Denial::TooNearEnd) => Narrowing { mode: TradingMode::Halted, why: Some(why) },
+            Err(why) => Narrowing { mode: TradingMode::Reducing, why: Some(why) },
+        }
+    }
+
+    /// Plans anew wherever the clock, the book or a latch has changed how far a wish may be followed.
+    pub(crate) fn watch_narrowings(&mut self, now: Time) {
+        for index in 0..self.instances.len() {
+            let Some(instance) = self.instances.get(index) else { continue };
+            let id = instance.id;
+            let wishes = instance.wants.iter().filter(|(_, wanted)| wanted.wants_quotes());
+            let changed: Vec<_> = wishes
+                .map(|(market, wanted)| (*market, wanted.narrowed, self.narrowing(id, *market, now)))
+                .filter(|(_, before, after)| before != after)
+                .collect();
+            for (market, _, after) in changed {
+                if let Some(wanted) = self.instances.get_mut(index).and_then(|i| i.wants.get_mut(&market)) {
+                    wanted.narrowed = after;
+                    wanted.told = None;
+                }
+                self.replan(id, market);
+            }
+        }
+    }
+
+    /// What rules and limits leave of an instance's quotes; `None` if all of them stay as they are.
+    pub(crate) fn shaped(
+        &mut self,
+        instance: InstanceId,
+        market: MarketId,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) -> Option<Vec<DesiredQuote>> {
+        let narrowing = self.narrowing(instance, market, now);
+        let held = self.own_exposure(instance, market).net_held();
+        let end_s = self.markets.get(market.index()).and_then(|m| m.card.end_wall_s);
+        let factor = self.gate.size_factor(now.wall_s(), end_s);
+        let wanted = self.instances.get_mut(usize::from(instance.0))?.wants.get_mut(&market)?;
+        wanted.narrowed = narrowing;
+        let quotes = &wanted.rest.as_ref()?.quotes;
+        let cap = |order: &OpenOrder, factor| self.gate.order_cap(paid(order), factor);
+        let shaped = shape(quotes, narrowing.mode, held, factor, cap)?;
+        if let (true, Some(denial)) = (shaped.len() < quotes.len(), narrowing.why) {
+            self.tell_denial(instance, market, denial, out);
+        }
+        Some(shaped)
+    }
+}
+
+/// What is left of quotes: the side that grows the position is scaled, and left out unless trading is active; the side that
+/// brings the net position `held` to zero may always do so wholly; and no order is larger than its cap. `None` if all stays.
+fn shape(
+    quotes: &[DesiredQuote],
+    mode: TradingMode,
+    held: Shares,
+    factor: Factor,
+    cap: impl Fn(&OpenOrder, Factor) -> Shares,
+) -> Option<Vec<DesiredQuote>> {
+    let mut left = held.abs();
+    let mut size_of = |quote: &DesiredQuote| {
+        let DesiredQuote { outcome, side, price, size, .. } = *quote;
+        let order = OpenOrder { outcome, side, price, size };
+        let back = match order.in_yes_terms().0 {
+            Side::Buy => held.is_negative(),
+            Side::Sell => held.is_positive(),
+        };
+        let reducing = if back { size.min(left) } else { Shares::ZERO };
+        left -= reducing;
+        let grown = if factor == Factor::ONE { size } else { factor.of_shares(size) };
+        let wished = match mode {
+            TradingMode::Active if reducing == size => size,
+            TradingMode::Active => grown.max(reducing).min(cap(&order, factor).max(reducing)),
+            TradingMode::Reducing => reducing,
+            TradingMode::Halted => Shares::ZERO,
+        };
+        wished.min(cap(&order, Factor::ONE))
+    };
+    let mut shaped: Option<Vec<DesiredQuote>> = None;
+    for (index, quote) in quotes.iter().enumerate() {
+        let size = size_of(quote);
+        if size != quote.size {
+            shaped.get_or_insert_with(|| quotes.to_vec())[index].size = size;
+        }
+    }
+    let mut shaped = shaped?;
+    shaped.retain(|quote| quote.size.is_positive());
+    Some(shaped)
+}
+
+impl Engine {
+    /// What one instance holds and has open in a market.
+    pub(crate) fn own_exposure(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
+        let account = self.ledger.account(instance, market);
+        let mut exposure = MarketExposure::new(account.shares, account.cost);
+        let own = self.orders.open_in(market).filter(|o| o.place.instance == instance);
+        own.for_each(|o| exposure.add(&o.open()));
+        exposure
+    }
+
+    /// Notes the exposure of a market whose orders or holdings changed.
+    pub(crate) fn recount(&mut self, market: MarketId) {
+        let exposure = self.exposure(market);
+        if let Some(known) = self.markets.get_mut(market.index()) {
+            known.exposure = exposure;
+        }
+        for index in 0..self.instances.len() {
+            let Some(id) = self.instances.get(index).filter(|i| i.wants.contains_key(&market)).map(|i| i.id) else {
+                continue;
+            };
+            let loss = self.own_exposure(id, market).worst().loss;
+            if let Some(wanted) = self.instances.get_mut(index).and_then(|i| i.wants.get_mut(&market)) {
+                wanted.loss = loss;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::Route;
+
+    use super::*;
+
+    fn quote(side: Side, size: i64) -> DesiredQuote {
+        let price = Price::from_units(5_000).expect("in range");
+        DesiredQuote { outcome: Outcome::Yes, side, price, size: Shares::from_whole(size), route: Route::Materialise }
+    }
+
+    fn sizes(mode: TradingMode, held: i64, percent: u8, cap: i64) -> Option<Vec<(Side, i64)>> {
+        let quotes = [quote(Side::Buy, 40), quote(Side::Sell, 30), quote(Side::Sell, 20)];
+        let shaped =
+            shape(&quotes, mode, Shares::from_whole(held), Factor::percent(percent), |_, _| Shares::from_whole(cap));
+        shaped.map(|quotes| quotes.iter().map(|q| (q.side, q.size.micros() / 1_000_000)).collect())
+    }
+
+    #[test]
+    fn rules_shrink_what_grows_the_position_and_never_what_reduces_it() {
+        use Side::{Buy, Sell};
+        let (active, reducing) = (TradingMode::Active, TradingMode::Reducing);
+        assert_eq!(sizes(active, 0, 100, 100), None);
+        assert_eq!(sizes(active, 0, 50, 100), Some(vec![(Buy, 20), (Sell, 15), (Sell, 10)]));
+        assert_eq!(sizes(active, 0, 100, 25), Some(vec![(Buy, 25), (Sell, 25), (Sell, 20)]));
+        assert_eq!(sizes(active, 35, 50, 100), Some(vec![(Buy, 20), (Sell, 30), (Sell, 10)]));
+        assert_eq!(sizes(active, 35, 0, 100), Some(vec![(Sell, 30), (Sell, 5)]));
+        assert_eq!(sizes(reducing, 35, 100, 100), Some(vec![(Sell, 30), (Sell, 5)]));
+        assert_eq!(sizes(reducing, -35, 100, 100), Some(vec![(Buy, 35)]));
+        assert_eq!(sizes(reducing, 0, 100, 100), Some(vec![]));
+        assert_eq!(sizes(TradingMode::Halted, 35, 100, 100), Some(vec![]));
+    }
+}
