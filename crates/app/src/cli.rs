@@ -206,6 +206,9 @@ pub struct RunArguments {
     /// Run over these recordings instead of a venue: nothing is sent, decisions and the orders that would have been sent are journaled.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub input: Vec<PathBuf>,
+    /// Begin without memory: do not go on after the last run of this account, and say what is given up with it.
+    #[arg(long, conflicts_with = "input")]
+    pub fresh: bool,
     /// With --input: let time pass as it did when they were recorded, instead of as fast as possible.
     #[arg(long, requires = "input")]
     pub recorded_speed: bool,

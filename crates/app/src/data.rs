@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use oddsmith_domain::RunId;
+use oddsmith_domain::{Address, RunId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -30,6 +30,15 @@ pub struct Manifest {
     pub command: String,
     /// The effective configuration, without secrets.
     pub config: serde_json::Value,
+    /// The account that trades; `None` for a run that sends nothing.
+    #[serde(default)]
+    pub account: Option<Address>,
+    /// The venue's REST address; `None` for a venue that ends with the run.
+    #[serde(default)]
+    pub venue: Option<String>,
+    /// The run whose facts it took over.
+    #[serde(default)]
+    pub predecessor: Option<RunId>,
 }
 
 /// The data directory.
@@ -132,6 +141,9 @@ mod tests {
             started_wall_ns: started,
             command: "run".to_owned(),
             config: serde_json::Value::Null,
+            account: None,
+            venue: None,
+            predecessor: None,
         };
         fs::write(dir.join(MANIFEST), serde_json::to_string(&manifest).expect("JSON")).expect("a manifest");
     }

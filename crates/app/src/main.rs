@@ -15,6 +15,7 @@ mod data;
 mod dead_letter;
 mod failure;
 mod guard;
+mod history;
 mod live;
 mod pages;
 mod recorded;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use oddsmith_domain::{Input, Output, RunId, Time};
+use oddsmith_domain::{Address, Input, Output, RunId, Time};
 use oddsmith_journal::{Encoder, Options, Pressure, RecordHead, Writer};
 
 use crate::data::{DataDir, Manifest};
@@ -20,6 +20,12 @@ pub struct NewRun {
     pub config: serde_json::Value,
     /// The journal's sizes and times.
     pub journal: Options,
+    /// The account that trades, if any.
+    pub account: Option<Address>,
+    /// The venue's address, if it outlives the run.
+    pub venue: Option<String>,
+    /// The run that it goes on after.
+    pub predecessor: Option<RunId>,
 }
 
 /// The journal of a run that is going on, and the dead letters beside it.
@@ -51,6 +57,9 @@ impl Pages {
             started_wall_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
             command: new.command.to_owned(),
             config: new.config,
+            account: new.account,
+            venue: new.venue,
+            predecessor: new.predecessor,
         };
         let text = serde_json::to_string_pretty(&manifest).map_err(|error| unwritable(&error))?;
         std::fs::write(dir.join("manifest.json"), text).map_err(|error| unwritable(&error))?;

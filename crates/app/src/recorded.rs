@@ -58,7 +58,15 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
             &"a recording is read twice, for its markets and for its frames: standard input cannot be, name a file",
         ));
     }
-    let new = NewRun { id: RunId(rand::random()), command: "run --input", config: plan.config, journal: plan.journal };
+    let new = NewRun {
+        id: RunId(rand::random()),
+        command: "run --input",
+        config: plan.config,
+        journal: plan.journal,
+        account: None,
+        venue: None,
+        predecessor: None,
+    };
     let run = new.id;
     let mut sink = Tape {
         pages: Pages::begin(data, new)?,

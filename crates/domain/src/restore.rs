@@ -105,3 +105,11 @@ pub struct RestoredAccount {
     /// The whole of it.
     pub account: SubAccount,
 }
+
+impl RestoredBooking {
+    /// Whether its settlement can change no more.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self.status, TradeStatus::Confirmed | TradeStatus::Failed)
+    }
+}

@@ -285,7 +285,7 @@ impl Engine {
             cross_check: now.mono_ns + ns(config.timing.cross_check_ms),
         };
         let instances = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        self.emit.event(out, Event::Began { run: setup.run, account: setup.account, instances });
+        self.emit.event(out, Event::Began { run: setup.run, account: setup.payer.maker, instances });
         self.config = config;
         self.setup = Some(setup.clone());
         self.doubt_wallet(DoubtCause::Start, now, out);

@@ -60,5 +60,6 @@ mod watchdog;
 pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};
 pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
+pub use oddsmith_execution::facts::Facts;
 pub use settings::{Doubts, Sending};
 pub use view::{EngineView, InstanceView, MarketLine, QuoteView, Totals};

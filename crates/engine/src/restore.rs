@@ -97,7 +97,7 @@ impl Engine {
 
     /// Why facts cannot be taken over, if so: they come too late, or are another account's, or contradict themselves.
     fn refuses(&self, restore: &Restore) -> Option<&'static str> {
-        let account = self.setup.as_ref().map_or_else(Address::default, |setup| setup.account);
+        let account = self.setup.as_ref().map_or_else(Address::default, |setup| setup.payer.maker);
         let known = |market: MarketId| market.index() < restore.markets.len();
         if self.setup.is_none() {
             Some("there is no setup yet")

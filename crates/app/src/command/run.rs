@@ -88,6 +88,7 @@ fn plan(
         journal: journal(config),
         guard: config.guard.clone(),
         built_in: exchange.is_some(),
+        fresh: arguments.fresh,
         status_every: Duration::from_secs(arguments.status),
         run_for: arguments.run_for,
         pin_core: arguments.pin,

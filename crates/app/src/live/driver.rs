@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use oddsmith_domain::{Action, Command, GuardReport, Input, Time};
+use oddsmith_domain::{Action, Command, GuardReport, Input, MarketId, Time};
 use oddsmith_engine::{Engine, Lanes, OwnedInput};
 use oddsmith_journal::Pressure;
 use oddsmith_net::{Clock, Edge};
@@ -92,9 +92,12 @@ pub fn drive(started: Started) -> Result<LiveEnd, Failure> {
 
 async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let guardian = started.guardian()?;
-    let Started { clock, settings, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
+    let Started { known, clock, settings, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
         started;
-    let edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
+    for (market, card) in (0u32..).map(MarketId).zip(&known) {
+        edge.learn(market, card);
+    }
     let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
         .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
     let engine = Engine::new();
@@ -234,6 +237,7 @@ impl Driver {
             let took = self.clock.now().since(woken) / 1_000;
             self.tick_to_order.saturating_record(took.max(1));
         }
+        self.recorder.secure();
     }
 
     fn shut_down(&mut self, now: Time) {

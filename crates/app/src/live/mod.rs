@@ -44,6 +44,8 @@ pub struct LivePlan {
     pub guard: crate::config::Guard,
     /// Whether the venue lives in this process.
     pub built_in: bool,
+    /// Whether the past of the account is given up.
+    pub fresh: bool,
     /// How often the status table is printed; never if zero.
     pub status_every: Duration,
     /// Ends by itself after this time, as if somebody had pressed Ctrl-C.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Input, MarketCard, Payer, RunId, Setup};
+use oddsmith_domain::{Address, Input, MarketCard, Payer, RunId, Setup};
 use oddsmith_engine::{EngineConfig, Lanes, OwnedInput};
 use oddsmith_net::{Clock, EdgeSettings, Target, Venue, Wallet};
 use oddsmith_polymarket::auth::Credentials;
@@ -14,12 +14,16 @@ use super::LivePlan;
 use super::hold::WalletHold;
 use super::recorder::Recorder;
 use crate::control::{Asks, Operator};
+use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::guard::{Guardian, Papers};
+use crate::history::{self, History, Whose};
 use crate::pages::{NewRun, Pages};
 
 /// A run that is ready to be driven.
 pub struct Started {
+    /// The markets of the run before, by the numbers that they keep.
+    pub known: Vec<MarketCard>,
     pub clock: Clock,
     pub settings: EdgeSettings,
     pub wallet: Wallet,
@@ -44,10 +48,26 @@ impl Started {
 /// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
 pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let LivePlan {
-        edge, signer, chain_id, engine, data, config, journal, guard, built_in, status_every, run_for, ..
+        edge,
+        signer,
+        chain_id,
+        engine,
+        data,
+        config,
+        journal,
+        guard,
+        built_in,
+        fresh,
+        status_every,
+        run_for,
+        ..
     } = plan;
     let run = RunId(rand::random());
     let hold = WalletHold::take(&data, signer.address(), run)?;
+    let payer = Payer::own(signer.address());
+    // An exchange of this process begins anew with it: nothing of another run is there.
+    let venue_name = Some(edge.rest_url.clone()).filter(|_| !built_in);
+    let past = past(&data, payer.maker, venue_name.as_deref(), fresh)?;
     let running = |what: &str| {
         let what = what.to_owned();
         move |error: oddsmith_net::NetError| Failure::Running(format!("{what}: {error}"))
@@ -69,7 +89,10 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let cards = wanted(venue.cards().map_err(running("the list of markets"))?, &engine)?;
 
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
-    let pages = Pages::begin(&data, NewRun { id: run, command: "run", config, journal })?;
+    let predecessor = past.as_ref().map(|past| past.run);
+    let account = Some(payer.maker);
+    let new = NewRun { id: run, command: "run", config, journal, account, venue: venue_name, predecessor };
+    let pages = Pages::begin(&data, new)?;
     let dir = pages.dir().to_owned();
     if guard.credentials_file {
         let failed =
@@ -81,19 +104,61 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
 
     let clock = Clock::start();
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
-    let payer = Payer::own(signer.address());
     let setup = Setup { run, seed: rand::random(), account: signer.address(), payer, chain_id, config: config_json };
     let mut lanes = Lanes::new();
     lanes.push(OwnedInput::Other(Input::Setup(Box::new(setup))));
+    let restored = past.map(|past| past.restore);
+    let known: Vec<MarketCard> = restored.iter().flat_map(|r| &r.markets).map(|market| market.card.clone()).collect();
+    if let Some(restore) = restored {
+        lanes.push(OwnedInput::Other(Input::Restore(Box::new(restore))));
+    }
     for card in &cards {
         lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
     }
     let stall = Duration::from_millis(guard.stall_ms);
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
     let recorder = Recorder::new(clock, pages);
-    let started =
-        Started { clock, settings: edge, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for };
+    let started = Started {
+        known,
+        clock,
+        settings: edge,
+        wallet,
+        lanes,
+        recorder,
+        operator,
+        asks,
+        stall,
+        dir,
+        status_every,
+        run_for,
+    };
     Ok((started, hold))
+}
+
+/// The past that the run goes on after.
+fn past(data: &DataDir, account: Address, venue: Option<&str>, fresh: bool) -> Result<Option<History>, Failure> {
+    let Some(venue) = venue else { return Ok(None) };
+    let whose = Whose { account, venue };
+    if fresh {
+        match history::find(data, whose) {
+            Ok(Some(history)) => {
+                if let Some(words) = history::given_up(&history)? {
+                    eprintln!("oddsmith: {words}");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => eprintln!("oddsmith: the past is given up, and what it was is not known: {error}"),
+        }
+        return Ok(None);
+    }
+    let history = history::find(data, whose)?;
+    if let Some(History { run, dir, torn, .. }) = &history {
+        tracing::info!(%run, "goes on after");
+        if let Some(torn) = torn {
+            tracing::warn!(dir = %dir.display(), torn, "the journal's end was lost; the venue is asked for what is missing");
+        }
+    }
+    Ok(history)
 }
 
 /// The markets that some instance covers, in the venue's order.

@@ -52,6 +52,7 @@ impl Play {
         let address = exchange.addr();
         let (rest, market) = (format!("http://{address}"), format!("ws://{address}/ws/market"));
         let plan = LivePlan {
+            fresh: false,
             edge: EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), 1),
             signer: Signer::from_hex(KNOWN_SECRETS[0]).expect("a key"),
             chain_id: POLYGON,
