@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_book::ShardProof;
 use oddsmith_domain::{
-    Action, ActionSeq, AssetId, Command, ConditionId, DoubtCause, Event, Input, InstanceId, KillReason, Link,
-    LinkState, MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, OrderId, Output, OutputBody, Scope, Setup,
-    Time, TradeId, TradingMode, Usdc,
+    Action, ActionSeq, AssetId, Command, ConditionId, DoubtCause, Event, Input, InstanceId, KillReason, MarketBatch,
+    MarketCard, MarketEvent, MarketId, MarketSource, OrderId, Output, OutputBody, Scope, Setup, Time, TradeId,
+    TradingMode, Usdc,
 };
 use oddsmith_execution::{Fills, Ledger, OrderBuilder, Orders, Plan};
 use oddsmith_polymarket::AssetTable;
@@ -309,6 +309,7 @@ impl Engine {
             let Some(id) = market_of(event) else { continue };
             let Some(market) = self.markets.get_mut(id.index()) else { continue };
             let before = market.health();
+            let source = market.source(source);
             let applied = market.book.apply_event(&batch, event, now, source);
             if let (MarketSource::Rest, Some(applied)) = (source, applied) {
                 self.shards.entry(id.shard()).or_default().disagrees = applied.difference;
@@ -324,6 +325,7 @@ impl Engine {
         if let Some(id) = touched {
             self.mark(id, now, out);
         }
+        self.compare_reads(source, &batch, now, out);
         self.scratch.batch = batch;
     }
 
@@ -341,32 +343,6 @@ impl Engine {
             instance.urgent |= shocked;
         }
         self.review_book(id, now, out);
-    }
-
-    fn on_link(&mut self, link: Link, state: &LinkState, now: Time, out: &mut Vec<Output>) {
-        match (link, state) {
-            (Link::Market(shard), LinkState::Up | LinkState::Alive) => {
-                self.shards.entry(shard).or_default().proof = ShardProof::Alive(now);
-                for market in self.markets.iter_mut().filter(|m| m.id.shard() == shard) {
-                    market.doubt.resolve(DoubtCause::MarketLink);
-                }
-            }
-            (Link::Market(shard), LinkState::Down(_) | LinkState::Silent) => {
-                let silent = *state == LinkState::Silent;
-                let proof = if silent { ShardProof::Silent } else { ShardProof::None };
-                self.shards.insert(shard, Shard { proof, disagrees: false });
-                let ids: Vec<_> = self.markets.iter().filter(|m| m.id.shard() == shard).map(|m| m.id).collect();
-                for id in ids {
-                    if let Some(market) = self.markets.get_mut(id.index()) {
-                        market.book.reset();
-                    }
-                    self.doubt_market(id, DoubtCause::MarketLink, now, out);
-                }
-            }
-            (Link::User, LinkState::Up) => self.wallet.resolve(DoubtCause::UserLink),
-            (Link::User, LinkState::Down(_) | LinkState::Silent) => self.doubt_wallet(DoubtCause::UserLink, now, out),
-            (Link::User, LinkState::Alive) | (Link::Orders, _) => {}
-        }
     }
 
     fn on_command(&mut self, command: Command, now: Time, out: &mut Vec<Output>) {

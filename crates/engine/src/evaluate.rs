@@ -106,7 +106,7 @@ impl Engine {
                 own: everybodys,
                 working: ours,
                 fills: &wanted.fills,
-                caution: wallet.is_cautious() || market.doubt.is_cautious(),
+                caution: wallet.is_cautious() || market.doubt.is_cautious() || market.reads.on,
             });
         }
         let decision = &mut scratch.decision;

@@ -46,6 +46,7 @@ mod guard;
 mod instance;
 mod lanes;
 mod lifecycle;
+mod links;
 mod lists;
 mod market;
 mod markets;

@@ -7,6 +7,7 @@ use oddsmith_risk::MarketExposure;
 use crate::core::Emitter;
 use crate::doubt::Doubt;
 use crate::lifecycle::Life;
+use crate::links::Reads;
 
 /// One market: its card, its book, its doubt.
 pub(crate) struct Market {
@@ -30,6 +31,8 @@ pub(crate) struct Market {
     pub(crate) exposure: MarketExposure,
     /// The last known YES mid: what holdings are valued at.
     pub(crate) mark: Option<Price>,
+    /// What it lives on while its connection is missing.
+    pub(crate) reads: Reads,
     /// When each token's book may be fetched again, on the monotonic clock.
     pub(crate) fetch_at: [u64; 2],
 }
@@ -50,6 +53,7 @@ impl Market {
             mid_ticks: None,
             exposure: MarketExposure::default(),
             mark: None,
+            reads: Reads::default(),
             fetch_at: [0; 2],
         }
     }

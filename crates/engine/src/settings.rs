@@ -22,6 +22,12 @@ pub struct Doubts {
     /// After a restart of the venue, or its word that it is post-only, only post-only orders are sent for this long.
     /// 0 … 3600000.
     pub post_only_ms: Millis,
+    /// A market whose connection is missing for this long lives on books read by REST; 0 for never. 0, 1000 … 600000.
+    pub degraded_after_ms: Millis,
+    /// How often these books are read. 1000 … 60000.
+    pub degraded_poll_ms: Millis,
+    /// Two reads agree when their best prices are no further apart than this. 0 … 100.
+    pub degraded_tolerance_ticks: u16,
 }
 
 impl Default for Doubts {
@@ -32,12 +38,16 @@ impl Default for Doubts {
             balance_refusals: 3,
             venue_pause_ms: 2_000,
             post_only_ms: 120_000,
+            degraded_after_ms: 10_000,
+            degraded_poll_ms: 1_000,
+            degraded_tolerance_ticks: 1,
         }
     }
 }
 
 impl Doubts {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let after = if self.degraded_after_ms == 0 { 1_000 } else { self.degraded_after_ms };
         check(
             "doubt",
             &[
@@ -46,6 +56,9 @@ impl Doubts {
                 ("balance_refusals", self.balance_refusals.into(), 1, 100, "1 … 100"),
                 ("venue_pause_ms", self.venue_pause_ms, 100, 60_000, "100 … 60000"),
                 ("post_only_ms", self.post_only_ms, 0, 3_600_000, "0 … 3600000"),
+                ("degraded_after_ms", after, 1_000, 600_000, "0 (never) or 1000 … 600000"),
+                ("degraded_poll_ms", self.degraded_poll_ms, 1_000, 60_000, "1000 … 60000"),
+                ("degraded_tolerance_ticks", self.degraded_tolerance_ticks.into(), 0, 100, "0 … 100"),
             ],
         )
     }

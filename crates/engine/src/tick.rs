@@ -152,6 +152,7 @@ impl Engine {
         if now.mono_ns >= self.timers.watch {
             self.timers.watch = now.mono_ns + WATCH_NS;
             self.watch_lives(now, out);
+            self.watch_links(now, out);
             self.watch_books(now, out);
             self.watch_orders(now, out);
             self.watch_age(now, out);
@@ -212,7 +213,7 @@ impl Engine {
         }
     }
 
-    fn fetch_book(&mut self, asset: AssetId, now: Time, out: &mut Vec<Output>) {
+    pub(crate) fn fetch_book(&mut self, asset: AssetId, now: Time, out: &mut Vec<Output>) {
         if self.breakers.room(RequestKind::Book) == 0 {
             return;
         }

@@ -46,6 +46,7 @@ pub struct Faults {
     thaw: Notify,
     lose_answers: AtomicU64,
     refuse_connections: AtomicBool,
+    refused: [AtomicBool; 2],
     skip_snapshots: AtomicU64,
     frames: Mutex<[FrameFaults; 2]>,
     errors: Mutex<Option<Errors>>,
@@ -79,6 +80,11 @@ impl Faults {
         self.refuse_connections.store(refuse, Ordering::Relaxed);
     }
 
+    /// A channel's handshakes are refused; REST goes on.
+    pub fn refuse_channel(&self, channel: Channel, refuse: bool) {
+        self.refused[place(channel)].store(refuse, Ordering::Relaxed);
+    }
+
     /// The next `count` books that a subscription would begin with are not sent.
     pub fn skip_snapshots(&self, count: u64) {
         self.skip_snapshots.store(count, Ordering::Relaxed);
@@ -109,6 +115,7 @@ impl Faults {
         self.set_errors(None);
         self.set_skew_ms(0);
         for channel in [Channel::Market, Channel::User] {
+            self.refuse_channel(channel, false);
             self.freeze_channel(channel, false);
             self.set_frames(channel, FrameFaults::default());
         }
@@ -124,6 +131,10 @@ impl Faults {
             // The timeout covers a thaw between the check and the wait.
             let _late = tokio::time::timeout(Duration::from_millis(50), self.thaw.notified()).await;
         }
+    }
+
+    pub(super) fn refuses_channel(&self, channel: Channel) -> bool {
+        self.refused[place(channel)].load(Ordering::Relaxed)
     }
 
     pub(super) fn refuses_connections(&self) -> bool {
@@ -190,6 +201,8 @@ impl Faults {
             "frozen_user": self.is_frozen(Channel::User),
             "lose_answers": self.lose_answers.load(Ordering::Relaxed),
             "refuse_connections": self.refuses_connections(),
+            "refused_market": self.refuses_channel(Channel::Market),
+            "refused_user": self.refuses_channel(Channel::User),
             "skip_snapshots": self.skip_snapshots.load(Ordering::Relaxed),
             "errors": *self.errors.lock().unwrap_or_else(PoisonError::into_inner),
             "skew_ms": self.skew_ms.load(Ordering::Relaxed),

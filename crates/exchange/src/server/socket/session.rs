@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
 use futures_util::SinkExt as _;
 use oddsmith_domain::{ConditionId, MarketId, Outcome, TokenId};
 use oddsmith_polymarket::wire::Text;
@@ -117,7 +118,7 @@ pub(in crate::server) fn login(app: &App, text: &[u8]) -> Login {
 
 /// `/ws/market`.
 pub(in crate::server) async fn market_socket(State(app): State<Arc<App>>, upgrade: Handshake) -> Reply {
-    Ok(bounded(upgrade)?.on_upgrade(move |socket| async move {
+    Ok(bounded(upgrade, &app, Channel::Market)?.on_upgrade(move |socket| async move {
         let inlet = app.with(|desk, _| desk.hub.join_market());
         let id = inlet.id;
         let _leave = Leave { app: Arc::clone(&app), id };
@@ -127,7 +128,7 @@ pub(in crate::server) async fn market_socket(State(app): State<Arc<App>>, upgrad
 
 /// `/ws/user`.
 pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade: Handshake) -> Reply {
-    Ok(bounded(upgrade)?.on_upgrade(move |mut socket| async move {
+    Ok(bounded(upgrade, &app, Channel::User)?.on_upgrade(move |mut socket| async move {
         // Bad credentials and no credentials end the same way: the connection closes without an explanation.
         let Ok(Some((user, markets))) = timeout(AUTH_TIMEOUT, authenticate(&mut socket, &app)).await else {
             let _best_effort = timeout(Duration::from_secs(1), socket.send(Message::Close(None))).await;
@@ -143,7 +144,10 @@ pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade:
 /// A handshake, or why it is none.
 type Handshake = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-fn bounded(upgrade: Handshake) -> Result<WebSocketUpgrade, Fault> {
+fn bounded(upgrade: Handshake, app: &App, channel: Channel) -> Result<WebSocketUpgrade, Fault> {
+    if app.faults.refuses_channel(channel) {
+        return Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "the channel is refused"));
+    }
     let upgrade = upgrade.map_err(|rejection| Fault::new(rejection.status(), rejection.body_text()))?;
     Ok(upgrade.max_message_size(MOST_FRAME_BYTES).max_frame_size(MOST_FRAME_BYTES))
 }
