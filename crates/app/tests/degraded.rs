@@ -30,7 +30,7 @@ fn quotes_by_rest_when_the_market_socket_is_refused_and_by_the_socket_afterwards
     live.interrupt();
     let (code, said) = live.end();
     assert_eq!(code, 0, "{said}");
-    let export = oddsmith(data.path(), &["journal", "export", "latest"]);
+    let export = oddsmith(data.path(), &["journal", "cat", "latest"]);
     let lines: Vec<&str> = export.out.lines().collect();
     let at = |what: &str| lines.iter().position(|line| line.contains(what));
     let (on, off) = (at("\"on\":true"), at("\"on\":false"));
