@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use oddsmith_domain::{
-    Event, Input, InstanceId, MarketCard, MarketId, OrderState, OutputBody, Scope, Shares, SubAccount, Usdc,
+    Event, Input, InstanceId, MarketCard, MarketId, OrderState, OutputBody, Shares, SubAccount, Usdc,
 };
 use oddsmith_exchange::core::KNOWN_ADDRESSES;
 use oddsmith_exchange::scenario::Scenario;
@@ -47,6 +47,11 @@ engine:
   doubt:
     venue_pause_ms: 500
     post_only_ms: 1000
+  sending:
+    defence_ms: 500
+    breaker_pause_ms: 500
+  limits:
+    breakers: { halt_s: 1 }
   instances:
     - name: maker
       markets: [\"*\"]
@@ -175,6 +180,11 @@ impl Trial {
         self.sees(from, &what, |event| matches!(event, Event::DoubtBegan { cause, .. } if causes.contains(cause)))
     }
 
+    /// Waits until the venue has shown that nothing of ours is left in the scope of a doubt.
+    pub fn is_cleared(&self, from: Mark) -> Mark {
+        self.sees(from, "a cancel that was verified", |event| matches!(event, Event::DoubtCleared { .. }))
+    }
+
     /// Waits until the engine quotes again, as after every fault that ends.
     pub fn quotes_again(&self, from: Mark) -> Mark {
         self.sees(from, "a new quote that works", is_working)
@@ -192,6 +202,7 @@ impl Trial {
         live.child.kill().expect("killed");
         let (code, _) = live.end();
         assert_eq!(code, -1);
+        self.read();
     }
 
     /// Open orders of the account, as the exchange has them.
@@ -277,11 +288,6 @@ impl Trial {
 
 fn is_working(event: &Event) -> bool {
     matches!(event, Event::Order { to: OrderState::Working, .. })
-}
-
-/// Whether an event ends a doubt about the wallet.
-pub fn wallet_is_clear(event: &Event) -> bool {
-    matches!(event, Event::DoubtEnded { scope: Scope::Wallet })
 }
 
 fn holdings(addr: SocketAddr) -> Value {
