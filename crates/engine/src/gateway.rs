@@ -325,3 +325,7 @@ impl Engine {
 const fn is_alive(status: VenueOrderStatus) -> bool {
     matches!(status, VenueOrderStatus::Live | VenueOrderStatus::Unmatched | VenueOrderStatus::Delayed)
 }
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

@@ -336,3 +336,49 @@ fn cancels_leave_before_placements_however_many_there_are() {
     let RequestBody::Json(body) = &first.body else { panic!("a list of ids") };
     assert_eq!(body.matches("0x").count(), 24);
 }
+
+/// EX16: orders in a market change at most once in the interval, and a cancel of everything does not wait for it.
+#[test]
+fn replaces_keep_their_distance_and_a_stop_does_not_wait() {
+    let timing = Timing { replace_interval_ms: 1_000, debounce_ms: 0, ..Timing::default() };
+    let mut desk = Desk::quoting_with(EngineConfig { timing, ..config() });
+    desk.run_for(10_000);
+    let from = desk.outputs.len();
+    for step in 0..20u32 {
+        let (bid, ask) = if step.is_multiple_of(2) { ("0.40", "0.44") } else { ("0.60", "0.64") };
+        desk.book(0, bid, ask);
+        desk.run_for(100);
+    }
+    let is_place = |o: &&oddsmith_domain::Output| matches!(o.body, OutputBody::Action(Action::Place(_)));
+    let placed = desk.outputs[from..].iter().filter(is_place).count();
+    assert!((2..=6).contains(&placed), "two orders at a time, at most three times in two seconds: {placed}");
+    desk.book(0, "0.40", "0.44");
+    desk.run_for(20);
+    desk.command(Command::Stop);
+    desk.tick();
+    assert!(desk.waiting.iter().any(|(_, a)| matches!(a, Action::CancelAll)));
+}
+
+/// OL03: what rests at the venue is known from our own actions and its answers.
+#[test]
+fn a_book_alone_never_changes_an_order() {
+    let mut desk = Desk::quoting();
+    let from = desk.outputs.len();
+    let c = common::card(0);
+    for (side, price) in [("BUY", "0.48"), ("BUY", "0.47"), ("SELL", "0.52"), ("SELL", "0.53")] {
+        // Everything goes from the level where our own order may rest.
+        desk.frame(
+            format!(
+                r#"{{"event_type":"price_change","market":"{}","timestamp":"{}","price_changes":[{{"asset_id":"{}","price":"{price}","size":"0","side":"{side}"}}]}}"#,
+                c.condition,
+                desk.now.wall_ms(),
+                c.tokens[0],
+            )
+            .as_bytes(),
+        );
+        desk.book(0, "0.30", "0.35");
+    }
+    let changed =
+        |o: &oddsmith_domain::Output| matches!(o.body, OutputBody::Event(Event::Order { .. } | Event::Fill { .. }));
+    assert!(!desk.outputs[from..].iter().any(changed));
+}

@@ -19,10 +19,14 @@ use tokio_tungstenite::tungstenite;
 
 const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
+/// How long a late venue takes to answer.
+const ROUND_TRIP: Duration = Duration::from_millis(250);
+
 /// What the small venue does with orders.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Manner {
     Accept,
+    AcceptLate,
     CloseWithoutAnswer,
     StayMute,
     Nonsense,
@@ -117,7 +121,8 @@ fn serve_orders(stream: TcpStream, manner: Manner, requests: &Mutex<Vec<String>>
             Manner::CloseWithoutAnswer => return,
             Manner::StayMute => continue,
             Manner::Nonsense => "\0\0what".to_owned(),
-            Manner::Accept => {
+            Manner::Accept | Manner::AcceptLate => {
+                std::thread::sleep(if manner == Manner::AcceptLate { ROUND_TRIP } else { Duration::ZERO });
                 let json = if first.starts_with("POST /order ") {
                     format!(r#"{{"success":true,"errorMsg":"","orderID":"{}","status":"live"}}"#, OrderId([7; 32]))
                 } else if first.starts_with("GET /book?token_id=11 ") {
@@ -266,6 +271,27 @@ fn subscribes_trades_and_comes_back_after_kills() {
         assert_eq!(up(&seen, Link::User), 1, "the other connections were not touched");
         let line = edge.latencies().lines().next().expect("figures");
         assert_eq!((line.status, line.count), (200, 1));
+    });
+}
+
+/// GW06: cancels of one moment share a request, so that many take no longer than one.
+#[test]
+fn twenty_cancels_take_less_than_three_round_trips() {
+    block_on(async {
+        let (venue, clock) = (small_venue(Manner::AcceptLate), Clock::start());
+        let (mut edge, mut seen) = (edge(&venue, |_| {}), Seen::default());
+        run_until(&mut edge, &mut seen, &clock, |_, edge| edge.status().order_connections == 6).await;
+        let begun = Instant::now();
+        for n in 1..=20u8 {
+            let cancel = Action::Cancel { order: OrderId([n; 32]), asset: AssetId(0) };
+            edge.submit(ActionSeq(u64::from(n)), cancel, clock.now());
+        }
+        run_until(&mut edge, &mut seen, &clock, |seen, _| seen.results.len() == 20).await;
+        let took = begun.elapsed();
+        assert!(took >= ROUND_TRIP && took < ROUND_TRIP * 3, "{took:?}");
+        let requests = venue.requests.lock().expect("held briefly").clone();
+        assert!(requests.len() == 1 && requests[0].starts_with("DELETE /orders "), "{requests:?}");
+        assert_eq!(requests[0].matches("\"0x").count(), 20);
     });
 }
 
