@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+import time
 import traceback
 from decimal import Decimal
 
@@ -35,6 +36,16 @@ def check(client: str, name: str):
     return run
 
 
+def refused(words: str, act) -> None:
+    """The act must be refused with these words."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - the clients raise errors of their own
+        assert words in str(error), error
+        return
+    raise AssertionError("was not refused")
+
+
 def same(what, is_, should):
     assert is_ == should, f"{what} is {is_!r} and should be {should!r}"
 
@@ -47,8 +58,10 @@ def legacy() -> None:
         ClobClient,
         MarketOrderArgs,
         OrderArgs,
+        OrderMarketCancelParams,
         OrderPayload,
         OrderType,
+        PostOrdersV2Args,
         TradeParams,
     )
 
@@ -89,6 +102,60 @@ def legacy() -> None:
         same("amounts", (placed["makingAmount"], placed["takingAmount"]), ("5.8", "10"))
         trade = next(t for t in maker.get_trades(TradeParams()) if t["maker_orders"][0]["order_id"] == resting["orderID"])
         same("side", trade["trader_side"], "MAKER")
+
+    def cash(who) -> int:
+        return int(who.get_balance_allowance(BalanceAllowanceParams(asset_type=AssetType.COLLATERAL))["balance"])
+
+    def limit(who, token, price, size, side="BUY", order_type=OrderType.GTC, expiration=0, post_only=False):
+        wanted = OrderArgs(token_id=token, price=price, size=size, side=side, expiration=expiration)
+        return who.create_and_post_order(wanted, order_type=order_type, post_only=post_only)
+
+    def settled(who, trade: str) -> None:
+        for _ in range(100):
+            if any(t["status"] == "CONFIRMED" for t in who.get_trades(TradeParams(id=trade))):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{trade} is not settled")
+
+    @check(CLOB, "the venue's hash of a book, computed by the client")
+    def _():
+        limit(maker, YES, 0.21, 10)
+        book = maker.get_order_book(YES)
+        same("hash", maker.get_order_book_hash(dict(book)), book["hash"])
+        maker.cancel_all()
+
+    @check(CLOB, "GTD, FOK, FAK and post-only")
+    def _():
+        now = int(time.time())
+        same("GTD", limit(maker, YES, 0.2, 10, order_type=OrderType.GTD, expiration=now + 600)["status"], "live")
+        refused("invalid expiration", lambda: limit(maker, YES, 0.2, 10, order_type=OrderType.GTD, expiration=now + 90))
+        refused("FOK orders are fully filled or killed", lambda: limit(taker, YES, 0.5, 10, order_type=OrderType.FOK))
+        limit(maker, NO, 0.5, 6)
+        refused("order crosses book", lambda: limit(taker, YES, 0.5, 6, post_only=True))
+        part = limit(taker, YES, 0.5, 10, order_type=OrderType.FAK)
+        same("FAK", (part["status"], part["makingAmount"], part["takingAmount"]), ("matched", "3", "6"))
+        maker.cancel_all()
+
+    @check(CLOB, "batches, and cancels by id, market and token")
+    def _():
+        def signed(price, size=10):
+            return PostOrdersV2Args(maker.create_order(OrderArgs(token_id=YES, price=price, size=size, side="BUY")))
+
+        placed = maker.post_orders([signed(0.1), signed(0.11, 1), signed(0.12), signed(0.13)])
+        same("who lives", [order["status"] == "live" for order in placed], [True, False, True, True])
+        ids = [order["orderID"] for order in placed if order["status"] == "live"]
+        same("by id", maker.cancel_orders(ids[:1])["canceled"], ids[:1])
+        same("of the other token", maker.cancel_market_orders(OrderMarketCancelParams(asset_id=NO))["canceled"], [])
+        gone = maker.cancel_market_orders(OrderMarketCancelParams(market=QUIET["condition"]))["canceled"]
+        same("of the market", sorted(gone), sorted(ids[1:]))
+
+    @check(CLOB, "a mint and a merge, balances exact")
+    def _():
+        for side, prices, change in [("BUY", (0.42, 0.58), (-4_200_000, -5_800_000)), ("SELL", (0.4, 0.6), (4_000_000, 6_000_000))]:
+            before = (cash(maker), cash(taker))
+            limit(maker, NO, prices[0], 10, side)
+            settled(taker, limit(taker, YES, prices[1], 10, side)["tradeIDs"][0])
+            same(side, (cash(maker) - before[0], cash(taker) - before[1]), change)
 
     @check(CLOB, "a market order of each side, and balances")
     def _():
@@ -145,6 +212,15 @@ def unified() -> None:
         same("status", placed.status, "live")
         same("price", maker.get_order(order_id=placed.order_id).price, Decimal("0.31"))
         same("cancelled", list(maker.cancel_order(order_id=placed.order_id).canceled), [placed.order_id])
+
+    @check(UNIFIED, "a batch, and cancels by id and token")
+    def _():
+        signed = [maker.create_limit_order(token_id=YES, price=price, size="10", side="BUY") for price in ("0.1", "0.11", "0.12")]
+        ids = [placed.order_id for placed in maker.post_orders(signed)]
+        listed = {order.id for order in maker.list_open_orders(token_id=YES).first_page().items}
+        assert set(ids) <= listed, listed
+        same("by id", list(maker.cancel_orders(order_ids=ids[:1]).canceled), ids[:1])
+        same("by token", sorted(maker.cancel_market_orders(token_id=YES).canceled), sorted(ids[1:]))
 
     @check(UNIFIED, "a mint, and the trade of its parties")
     def _():
