@@ -244,6 +244,13 @@ pub enum JournalAction {
         #[arg(long)]
         kind: Option<String>,
     },
+    /// Decode the frames again that a run did not understand, and print each as a line of JSON; exit code 1 if one is still not
+    /// understood.
+    DeadLetters {
+        /// A run: its id or the start of it, a path, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+    },
     /// Check every record of a run's journal; exit code 1 if it is damaged.
     Verify {
         /// A run: its id or the start of it, a path, or `latest`.

@@ -16,6 +16,7 @@ mod dead_letter;
 mod failure;
 mod guard;
 mod history;
+mod letters;
 mod live;
 mod pages;
 mod recorded;

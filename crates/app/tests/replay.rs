@@ -201,6 +201,30 @@ fn a_journal_is_listed_printed_and_checked() {
     assert!(verify.code == 0 && verify.out.contains("all valid; closed"), "{verify:?}");
 }
 
+/// A frame that an older build did not understand is in the journal, and this build can be asked about it.
+#[test]
+fn a_dead_letter_is_read_again() {
+    let data = tempfile::tempdir().expect("a folder");
+    let dir = record(data.path());
+    let letters = oddsmith(data.path(), &["journal", "dead-letters", "latest"]);
+    assert_eq!(letters.code, 1, "{letters:?}");
+    let line: serde_json::Value = serde_json::from_str(letters.out.trim()).expect("one line of JSON");
+    assert_eq!((&line["channel"], &line["frame"]), (&"market".into(), &"{not a frame".into()));
+    assert_eq!(line["then"], line["now"], "the same build");
+    assert!(letters.err.contains("1 of 1"), "{letters:?}");
+
+    let mended = data.path().join("mended");
+    alter(&dir, &mended, Kind::MARKET, |payload| {
+        let Some(at) = payload.windows(12).position(|part| part == b"{not a frame") else { return false };
+        payload[at..at + 12].copy_from_slice(b"[          ]");
+        true
+    });
+    let letters = oddsmith(data.path(), &["journal", "dead-letters", &mended.to_string_lossy()]);
+    assert_eq!(letters.code, 0, "{letters:?}");
+    let line: serde_json::Value = serde_json::from_str(letters.out.trim()).expect("one line of JSON");
+    assert!(line["now"].is_null() && line["then"]["elements"] == 1, "{line}");
+}
+
 #[test]
 fn what_is_not_there_is_said() {
     let data = tempfile::tempdir().expect("a folder");

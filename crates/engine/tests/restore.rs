@@ -294,6 +294,31 @@ fn a_chain_of_restarts_carries_everything_on() {
 }
 
 #[test]
+fn a_run_that_died_before_it_read_anything_leaves_that_to_the_next() {
+    let desk = Desk::quoting();
+    let first = fold(&desk).into_restore();
+    // A day later another run begins, and is killed at once.
+    let day = 86_400 * Time::SECOND;
+    let at = Time { mono_ns: 5, wall_ns: later().wall_ns + day };
+    let (_, out) = successor(&first, &config(), at);
+    let mut facts = Facts::default();
+    facts.apply(&out[0], at);
+    facts.input(&Input::Restore(Box::new(first.clone())));
+    out[1..].iter().for_each(|output| facts.apply(output, at));
+    let second = facts.into_restore();
+    assert_eq!(second.ended_wall_ns, at.wall_ns);
+    assert!(second.trades_since_s <= first.trades_since_s, "what happened in that day is still to be read");
+    let at = Time { mono_ns: 9, wall_ns: at.wall_ns + day };
+    let (mut third, mut out) = successor(&second, &config(), at);
+    third.handle(&Input::Tick, at, &mut out);
+    let read = out.iter().find_map(|output| match &output.body {
+        OutputBody::Action(Action::Fetch(FetchWhat::Account { trades_since_s, .. })) => Some(*trades_since_s),
+        _ => None,
+    });
+    assert_eq!(read, Some(second.trades_since_s));
+}
+
+#[test]
 fn what_an_instance_held_that_is_no_more_belongs_to_nobody() {
     let (desk, _) = story();
     let restore = fold(&desk).into_restore();

@@ -45,6 +45,8 @@ pub struct Facts {
     latches: Latches,
     profit: Option<ProfitMark>,
     stopped: bool,
+    /// The venue's matches from this second on were not read yet since the run began.
+    unread_s: Option<u64>,
     /// Told, but not yet in a sub-account.
     pending: Vec<Pending>,
     orders_made: u64,
@@ -125,6 +127,8 @@ impl Facts {
             Event::DoubtBegan { scope: Scope::Wallet, cause: DoubtCause::Operator } => self.stopped = true,
             Event::DoubtBegan { scope: Scope::Wallet, cause: DoubtCause::Shutdown }
             | Event::DoubtEnded { scope: Scope::Wallet } => self.stopped = false,
+            // The account was read whole.
+            Event::DoubtCleared { scope: Scope::Wallet } => self.unread_s = None,
             _ => {}
         }
     }
@@ -261,6 +265,7 @@ impl Facts {
         }
         self.accounts = accounts(restore, &self.names);
         self.forgotten_s = restore.trades_since_s.saturating_sub(1);
+        self.unread_s = Some(restore.trades_since_s);
         self.capital = restore.capital;
         self.bookings = restore.bookings.iter().copied().collect();
         self.profit = restore.profit;
@@ -331,12 +336,15 @@ impl Facts {
         }
     }
 
-    /// From when on the venue's matches must be read: before everything that is open, and a while before the end.
+    /// From when on the venue's matches must be read: before everything that is open, and a while before the end. The latest match that is
+    /// known has the venue's time, so that a clock of ours that ran ahead hides nothing; behind it are only matches that are not known.
     fn trades_since_s(&self) -> u64 {
-        let last = (self.last_wall_ns / Time::SECOND).saturating_sub(OVERLAP_S);
-        let open = self.fills.values().flatten().filter(|b| !is_final(b.status)).map(|b| b.matched_s).min();
+        let matched = || self.fills.values().flatten().map(|b| (b.matched_s, is_final(b.status)));
+        let latest = matched().map(|(at, _)| at).max().unwrap_or(u64::MAX);
+        let last = (self.last_wall_ns / Time::SECOND).min(latest).saturating_sub(OVERLAP_S);
+        let open = matched().filter(|(_, ended)| !ended).map(|(at, _)| at).min().unwrap_or(last);
         // Nothing that was forgotten may come again.
-        open.unwrap_or(last).min(last).max(self.forgotten_s.saturating_add(1))
+        open.min(last).min(self.unread_s.unwrap_or(last)).max(self.forgotten_s.saturating_add(1))
     }
 
     /// Whether anything can still happen in a market, or has happened since this second.

@@ -7,6 +7,7 @@ use oddsmith_journal::{Ending, ExportError, Reader, envelope, export, verify};
 use crate::cli::{Arguments, JournalAction};
 use crate::data::{DataDir, Run};
 use crate::failure::Failure;
+use crate::letters;
 
 /// Carries the command out.
 pub fn run(arguments: &Arguments, action: &JournalAction) -> Result<(), Failure> {
@@ -14,6 +15,7 @@ pub fn run(arguments: &Arguments, action: &JournalAction) -> Result<(), Failure>
     match action {
         JournalAction::Ls => list(&data),
         JournalAction::Cat { run, kind } => print(&data.resolve(run)?, kind.as_deref()),
+        JournalAction::DeadLetters { run } => read_again(&data.resolve(run)?),
         JournalAction::Verify { run } => check(&data.resolve(run)?),
     }
 }
@@ -52,6 +54,22 @@ fn print(run: &Run, kind: Option<&str>) -> Result<(), Failure> {
         eprintln!("oddsmith: the journal's end is damaged and {} bytes are lost: {damage}", damage.lost_bytes);
     }
     Ok(())
+}
+
+fn read_again(run: &Run) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    let (mut all, mut left) = (0u64, 0u64);
+    letters::again(&run.dir, |letter| {
+        (all, left) = (all + 1, left + u64::from(letter.now.is_some()));
+        serde_json::to_writer(&mut out, letter).map_err(|error| Failure::output(&error.into()))?;
+        out.write_all(b"\n").map_err(|error| Failure::output(&error))
+    })?;
+    if left == 0 {
+        return Ok(());
+    }
+    Err(Failure::Answer(format!(
+        "{left} of {all} frames that were not understood are still not understood by this build"
+    )))
 }
 
 fn check(run: &Run) -> Result<(), Failure> {
