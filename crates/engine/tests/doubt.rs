@@ -376,3 +376,23 @@ fn a_slow_correction_of_the_clock_is_no_jump() {
     let doubt = desk.outputs[from..].iter().any(|o| matches!(&o.body, OutputBody::Event(Event::DoubtBegan { .. })));
     assert!(!doubt, "four seconds in twenty, twenty milliseconds at a time");
 }
+
+/// Both last words of a settlement cannot be true: told once, not followed, and the account is read.
+#[test]
+fn a_settlement_that_contradicts_itself_is_told_and_not_followed() {
+    for (first, second, kept) in [("CONFIRMED", "FAILED", true), ("FAILED", "CONFIRMED", false)] {
+        let mut desk = desk();
+        let bid = desk.resting_buy();
+        desk.take_from_venue(&bid.id);
+        let trade = desk.fill(&bid, bid.size, "MATCHED");
+        for status in [first, second, second] {
+            desk.report(&trade, &bid, bid.size, status);
+        }
+        let told = desk.events().into_iter().filter(|e| matches!(e, Event::IllegalSettlement { .. })).count();
+        assert_eq!(told, 1, "{first}, then {second}");
+        let began = Event::DoubtBegan { scope: Scope::Wallet, cause: DoubtCause::Mismatch };
+        assert!(desk.events().contains(&&began));
+        let held = desk.engine.held(bid.instance, bid.asset);
+        assert_eq!(held.is_positive(), kept, "{first} stands");
+    }
+}
