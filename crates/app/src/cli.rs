@@ -113,6 +113,18 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         state: PathBuf,
     },
+    /// Prove from a run's journal that it kept to its limits and that its ledger is right.
+    ///
+    /// Keeps books of its own and holds every output against them, without running the engine. Prints the first violations and ends
+    /// with exit code 1, or prints totals and ends with 0.
+    Audit {
+        /// A run: its id or the start of it, a path, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+        /// Print the report as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Watch over a run from a process of its own: cancel everything when its journal stands still.
     ///
     /// Works with the run's API credentials, never with the signing key. Ends with exit code 0 when the run has ended and left nothing

@@ -68,6 +68,10 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Status(call) => scoped(arguments, call, Word::Status),
         Command::Strategies { json } => command::eval::list(*json),
         Command::Eval { strategy, config, state } => command::eval::run(strategy, config.as_deref(), state),
+        Command::Audit { run, json } => {
+            let data = data::DataDir::find(arguments.data.as_deref());
+            command::audit::run(&data.resolve(run)?, *json)
+        }
         Command::Guard(call) => command::guard::run(&data::DataDir::find(arguments.data.as_deref()), call),
         Command::Journal { action } => command::journal::run(arguments, action),
     }

@@ -4,6 +4,7 @@
 //! for byte with the outputs that stand behind the input in the journal. The first difference ends the replay.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use oddsmith_domain::{Input, Output, RunId};
@@ -151,7 +152,12 @@ impl Replay {
             setup.config = config;
         }
         self.outputs.clear();
-        self.engine.handle(&input, now, &mut self.outputs);
+        let (engine, outputs) = (&mut self.engine, &mut self.outputs);
+        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| engine.handle(&input, now, outputs)));
+        if handled.is_err() {
+            let at = record.sequence;
+            return Err(Failure::Answer(format!("the engine fails at record {at}, an {}", record.head.kind)));
+        }
         for output in &self.outputs {
             let encoded = self.encoder.output(output).map_err(|error| undecodable(record.sequence, &error))?;
             self.waiting.push_back((encoded.kind, encoded.payload.to_vec()));

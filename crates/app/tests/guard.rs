@@ -30,7 +30,7 @@ fn run_dir(data: &Path) -> PathBuf {
 #[test]
 fn a_stopped_engine_is_cancelled_for_from_outside_and_learns_of_it() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = quoting(data.path(), &exchange);
     let guard = command(data.path())
         .args(["guard", "latest", "--after", "2s"])
@@ -67,7 +67,7 @@ fn a_stopped_engine_is_cancelled_for_from_outside_and_learns_of_it() {
 #[test]
 fn a_killed_engine_is_cancelled_for_and_its_credentials_are_taken_away() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = quoting(data.path(), &exchange);
     let papers = run_dir(data.path()).join("guard.json");
     assert_eq!(std::fs::metadata(&papers).expect("papers").permissions().mode() & 0o777, 0o600);
@@ -91,7 +91,7 @@ fn a_killed_engine_is_cancelled_for_and_its_credentials_are_taken_away() {
 
 #[test]
 fn a_run_that_ends_well_needs_no_guardian() {
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &[]);
     live.wait_for("order", |said| figure(said, " sent,") > 0);
     let guard = command(data.path())
@@ -115,7 +115,7 @@ fn a_run_that_ends_well_needs_no_guardian() {
 #[test]
 fn one_engine_for_one_wallet_and_the_lock_dies_with_it() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = quoting(data.path(), &exchange);
     let flags = venue_flags(&exchange);
     let mut arguments = vec!["run", "--for", "1s"];
@@ -146,7 +146,7 @@ fn a_guardian_knows_no_signing_key_and_a_run_writes_none_down() {
         }
     }
     assert!(seen >= 4);
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = Live::start(data.path(), &[]);
     live.wait_for("order", |said| figure(said, " sent,") > 0);
     live.child.kill().expect("killed");

@@ -14,7 +14,7 @@ use support::oddsmith;
 #[test]
 fn stop_cancels_everything_and_resume_quotes_again() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
     live.wait_for("order", |said| figure(said, " open ") > 0);
     let at_the_venue = || account(&exchange).account(&AssetTable::new(), &[], 0).expect("the account").orders.len();
@@ -53,7 +53,7 @@ fn stop_cancels_everything_and_resume_quotes_again() {
 #[test]
 fn a_stop_that_the_venue_does_not_confirm_says_so() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
     live.wait_for("order", |said| figure(said, " open ") > 0);
     exchange.faults().freeze_http(true);
@@ -72,7 +72,7 @@ fn a_stop_that_the_venue_does_not_confirm_says_so() {
 #[test]
 fn the_socket_is_private_and_a_wrong_request_is_refused_in_words() {
     use std::io::{BufRead, BufReader, Write};
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &[]);
     live.wait_for("table", |said| said.contains("UTC"));
     let runs = data.path().join("runs");
@@ -99,7 +99,7 @@ fn the_socket_is_private_and_a_wrong_request_is_refused_in_words() {
 #[test]
 fn a_halt_is_for_its_market_and_a_kill_is_not_undone_by_resume() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
     live.wait_for("order", |said| figure(said, " open ") > 0);
     let status = || serde_json::from_str::<serde_json::Value>(&oddsmith(data.path(), &["status", "--json"]).out);

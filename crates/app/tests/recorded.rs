@@ -1,5 +1,7 @@
 //! `oddsmith run --input`: the real binary over a recording, and its replay.
 
+mod support;
+
 use std::process::Command;
 
 fn recording(dir: &std::path::Path) -> std::path::PathBuf {
@@ -29,8 +31,8 @@ fn oddsmith(data: &std::path::Path) -> Command {
 
 #[test]
 fn a_dry_run_says_what_it_would_have_sent_and_replays() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().join("data");
+    let dir = support::data();
+    let data = dir.path().to_owned();
     let file = recording(dir.path());
     let run = oddsmith(&data).args(["run", "--input"]).arg(&file).output().expect("it runs");
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
@@ -49,7 +51,7 @@ fn a_dry_run_says_what_it_would_have_sent_and_replays() {
 
 #[test]
 fn recordings_that_cannot_be_run_are_named() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = support::data();
     let empty = dir.path().join("empty.jsonl");
     std::fs::write(&empty, "").expect("a file");
     for (file, code, word) in [

@@ -12,7 +12,7 @@ use support::oddsmith;
 
 #[test]
 fn quotes_on_the_built_in_exchange_and_leaves_nothing_behind() {
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &[]);
     live.wait_for("order", |said| figure(said, " sent,") > 0 && figure(said, " open ") > 0);
     live.interrupt();
@@ -27,7 +27,7 @@ fn quotes_on_the_built_in_exchange_and_leaves_nothing_behind() {
 /// `kill -9` loses nothing: what was sent is written down, and can be run again.
 #[test]
 fn killed_in_the_middle_leaves_a_journal_that_replays() {
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = Live::start(data.path(), &[]);
     live.wait_for("order", |said| figure(said, " sent,") > 20);
     live.child.kill().expect("killed");
@@ -40,7 +40,7 @@ fn killed_in_the_middle_leaves_a_journal_that_replays() {
 /// The second half of the journal's room is for cancelling and for writing that down.
 #[test]
 fn a_journal_that_is_half_full_stops_the_trading() {
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &["--set", "journal.segment_mib=1", "--set", "journal.budget_mib=2"]);
     live.wait_for("order", |said| figure(said, " sent,") > 0);
     live.wait_for("stop", |said| said.contains("not quoting: [Operator]"));
@@ -55,7 +55,7 @@ fn a_journal_that_is_half_full_stops_the_trading() {
 fn a_second_signal_ends_at_once() {
     // An exchange that has stopped answering would hold up the first.
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
     live.wait_for("order", |said| figure(said, " sent,") > 0);
     exchange.faults().freeze_http(true);
@@ -73,7 +73,7 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn lives_through_lost_answers_frozen_channels_and_a_mute_venue() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = Live::start(data.path(), &venue_flags(&exchange).each_ref().map(String::as_str));
     live.wait_for("order", |said| figure(said, " open ") > 0);
     let faults = exchange.faults();
@@ -96,7 +96,7 @@ fn lives_through_lost_answers_frozen_channels_and_a_mute_venue() {
 
 #[test]
 fn a_venue_that_is_not_there_or_not_here_is_said_so() {
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
     let flags =
         |host: &str| ["rest=http", "market_socket=ws", "user_socket=ws"].map(|key| format!("venue.{key}://{host}"));

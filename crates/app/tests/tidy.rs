@@ -10,7 +10,7 @@ use std::path::Path;
 use support::{SourceFile, repository_files, root, rust_files};
 
 /// The rooms in the order in which they may depend on each other: each only on those before it.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "domain",
     "book",
     "polymarket",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 16] = [
     "execution",
     "engine",
     "journal",
+    "audit",
     "net",
     "feeds",
     "store",

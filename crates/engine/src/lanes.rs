@@ -111,8 +111,61 @@ impl Lanes {
     fn hand_over(&mut self, engine: &mut Engine, sink: &mut impl Sink, input: &Input<'_>) -> Time {
         let now = sink.now();
         self.outputs.clear();
-        engine.handle(input, now, &mut self.outputs);
-        sink.record(input, now, &self.outputs);
+        recorded(sink, input, now, &mut self.outputs, |outputs| engine.handle(input, now, outputs));
         now
+    }
+}
+
+/// Handles an input and records it with what came of it. If the handling fails, the input that it failed on is the last thing that is
+/// recorded: whoever looks for the fault needs nothing more.
+fn recorded(
+    sink: &mut impl Sink,
+    input: &Input<'_>,
+    now: Time,
+    outputs: &mut Vec<Output>,
+    handle: impl FnOnce(&mut Vec<Output>),
+) {
+    struct LastWords<'a, 'b, S: Sink>(&'a mut S, &'a Input<'b>, Time);
+    impl<S: Sink> Drop for LastWords<'_, '_, S> {
+        fn drop(&mut self) {
+            self.0.record(self.1, self.2, &[]);
+        }
+    }
+    let last_words = LastWords(sink, input, now);
+    handle(outputs);
+    let mut done = std::mem::ManuallyDrop::new(last_words);
+    done.0.record(input, now, outputs);
+}
+
+#[cfg(test)]
+mod tests {
+    use oddsmith_domain::{Event, OutputBody};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Pages(Vec<(String, usize)>);
+
+    impl Sink for Pages {
+        fn record(&mut self, input: &Input<'_>, _: Time, outputs: &[Output]) {
+            self.0.push((input.kind().to_owned(), outputs.len()));
+        }
+
+        fn now(&mut self) -> Time {
+            Time::default()
+        }
+    }
+
+    #[test]
+    fn the_input_that_the_engine_fails_on_is_recorded() {
+        let (mut pages, mut outputs) = (Pages::default(), Vec::new());
+        let alert = || Output { seq: 1, body: OutputBody::Event(Event::Alert { text: "x".to_owned() }) };
+        recorded(&mut pages, &Input::Tick, Time::default(), &mut outputs, |out| out.push(alert()));
+        let stop = Input::Command(oddsmith_domain::Command::Stop);
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            recorded(&mut pages, &stop, Time::default(), &mut outputs, |_| panic!("out of balance"));
+        }));
+        assert!(failed.is_err());
+        assert_eq!(pages.0, [("tick".to_owned(), 1), ("command".to_owned(), 0)]);
     }
 }

@@ -207,6 +207,34 @@ pub struct Ran {
     pub err: String,
 }
 
+/// A data directory for a test. At the end every run that is in it must hold against `oddsmith audit`.
+pub struct Data(tempfile::TempDir);
+
+/// An empty data directory.
+pub fn data() -> Data {
+    Data(tempfile::tempdir().expect("a folder"))
+}
+
+impl Data {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let Ok(runs) = fs::read_dir(self.path().join("runs")) else { return };
+        for run in runs {
+            let run = run.expect("an entry").path();
+            let audit = oddsmith(self.path(), &["audit", &run.to_string_lossy()]);
+            assert_eq!(audit.code, 0, "{}{}", audit.out, audit.err);
+        }
+    }
+}
+
 /// Runs the binary with a data directory of its own and nothing of ours in its environment.
 pub fn oddsmith(data: &Path, arguments: &[&str]) -> Ran {
     let output = command(data).args(arguments).output().expect("the binary runs");

@@ -15,8 +15,8 @@ use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
 use oddsmith_journal::{Reader, decode_input, decode_output};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use super::Data;
 use super::live::{Live, assert_replays, venue_flags};
 
 /// The market that is traded.
@@ -74,7 +74,7 @@ struct Told {
 /// See the module.
 pub struct Trial {
     exchange: Running,
-    data: TempDir,
+    data: Data,
     live: RefCell<Option<Live>>,
     told: RefCell<Told>,
     before: Usdc,
@@ -95,7 +95,7 @@ impl Trial {
     pub fn begin_with(scenario: &str, settings: &[&str]) -> Trial {
         let scenario = Scenario::parse(scenario).expect("a valid scenario");
         let exchange = Server::start(ServerConfig { scenario, ..ServerConfig::default() }).expect("an exchange");
-        let data = tempfile::tempdir().expect("a folder");
+        let data = super::data();
         let before = cash(&holdings(exchange.addr()));
         let trial = Trial {
             exchange,

@@ -1,0 +1,70 @@
+//! Every action has one result.
+
+use std::collections::BTreeMap;
+
+use oddsmith_domain::{AccountSnapshot, Action, ActionSeq, FetchWhat, GatewayInput, GatewayOutcome};
+
+use crate::report::{Findings, Rule};
+
+/// The kind of result that an action has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Place,
+    Cancel,
+    CancelScope,
+    Query,
+    Account,
+    Heartbeat,
+    Done,
+}
+
+/// The actions that have no result yet.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    awaited: BTreeMap<ActionSeq, Wanted>,
+}
+
+impl Answers {
+    pub fn asked(&mut self, seq: u64, action: &Action) {
+        let wanted = match action {
+            Action::Place(_) => Wanted::Place,
+            Action::Cancel { .. } => Wanted::Cancel,
+            Action::CancelMarket { .. } | Action::CancelAll => Wanted::CancelScope,
+            Action::Query { .. } => Wanted::Query,
+            Action::Heartbeat => Wanted::Heartbeat,
+            Action::Fetch(FetchWhat::Account { .. }) => Wanted::Account,
+            _ => Wanted::Done,
+        };
+        self.awaited.insert(ActionSeq(seq), wanted);
+    }
+
+    /// A result. Gives the account, if that is what was read.
+    pub fn answered<'a>(&mut self, result: &'a GatewayInput, found: &mut Findings) -> Option<&'a AccountSnapshot> {
+        let got = match &result.outcome {
+            GatewayOutcome::Place(_) => Wanted::Place,
+            GatewayOutcome::Cancel(_) => Wanted::Cancel,
+            GatewayOutcome::CancelScope(_) => Wanted::CancelScope,
+            GatewayOutcome::Query(_) => Wanted::Query,
+            GatewayOutcome::Account(_) => Wanted::Account,
+            GatewayOutcome::Heartbeat(_) => Wanted::Heartbeat,
+            _ => Wanted::Done,
+        };
+        let action = result.action.0;
+        match self.awaited.remove(&result.action) {
+            Some(wanted) => found.check(Rule::OneResult, wanted == got, || {
+                format!("action {action} has a result of another kind: {got:?} instead of {wanted:?}")
+            }),
+            None => found.check(Rule::OneResult, false, || {
+                format!("a result ({got:?}) came for action {action}, which has one already or was never asked")
+            }),
+        }
+        match &result.outcome {
+            GatewayOutcome::Account(Ok(snapshot)) => Some(snapshot),
+            _ => None,
+        }
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.awaited.len()
+    }
+}
