@@ -19,6 +19,7 @@
 
 mod account;
 mod amount;
+mod basket;
 mod card;
 mod decimal;
 mod denial;
@@ -39,6 +40,7 @@ pub use account::{
     AccountPart, Booking, BookingId, CapitalCause, DifferenceKind, Movement, ReadReason, ResolutionSource, SubAccount,
 };
 pub use amount::{Shares, Usdc};
+pub use basket::{Basket, BasketId, BasketLeg, BasketState, Sequence, Unwind};
 pub use card::MarketCard;
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
 pub use denial::{Denial, DenialScope};

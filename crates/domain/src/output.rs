@@ -154,6 +154,46 @@ pub enum Reason {
     NoPrice,
     /// Re-entering after doubt.
     Caution,
+    /// The signal is too weak.
+    WeakSignal,
+    /// The last taking here was too short a while ago.
+    CoolDown,
+    /// As many positions as may be are held.
+    MaxPositions,
+    /// The position that the signal asks for is held already.
+    AlreadyHeld,
+    /// What it costs, fees included, leaves no edge.
+    NoEdge,
+    /// The market states no fee schedule: what a taking costs is not known.
+    FeeUnknown,
+    /// A basket is on its way.
+    BasketRunning,
+    /// Too little can be had at the price.
+    ThinBook,
+    /// The outcomes of the scope are not all that there are.
+    IncompleteSet,
+    /// Taking, on a signal.
+    Taking,
+    /// Closing a position: its time is over, or its aim is reached.
+    Exit,
+    /// How the market is decided is not known.
+    SettlementUnknown,
+    /// The reference price is too old, or too little of it is known.
+    ReferenceStale,
+    /// The reference price, or the book, jumped.
+    Shock,
+    /// The fair value moves more while we react than the widest spread allows for.
+    TooFast,
+    /// The strategy is switched off.
+    Disabled,
+    /// Nothing is known of the match.
+    TruthUnknown,
+    /// What is known of the match is too old.
+    TruthStale,
+    /// The event is too old: others know of it too.
+    TooLate,
+    /// The market's text does not say clearly how it is decided.
+    RulesUnclear,
 }
 
 /// The reasons of one decision.

@@ -95,6 +95,7 @@ impl Engine {
                     matched: ledger.matched(*id, asset),
                     settled: ledger.settled(*id, asset),
                     sellable: available - orders.promised(*id, asset).min(available),
+                    cost: ledger.account(*id, *market_id).cost[outcome.index()],
                 }
             });
             views.push(MarketView {
@@ -107,11 +108,13 @@ impl Engine {
                 working: ours,
                 fills: &wanted.fills,
                 caution: wallet.is_cautious() || market.doubt.is_cautious() || market.reads.on,
+                underlying: None,
+                truth: None,
             });
         }
         let decision = &mut scratch.decision;
         decision.clear();
-        let view = View { now, markets: &views, spendable };
+        let view = View { now, markets: &views, spendable, basket: None };
         catch_unwind(AssertUnwindSafe(|| strategy.evaluate(&view, decision))).is_ok()
     }
 

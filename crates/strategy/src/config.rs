@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Strategy, amm, bands, skewed_maker};
+use crate::{Strategy, amm, bands, imbalance, multi, pair, reference_maker, skewed_maker, temporal};
 
 /// A strategy and its parameters, as a configuration names them. Unknown parameters are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,16 @@ pub enum StrategyConfig {
     Amm(amm::Parameters),
     /// [`bands`].
     Bands(bands::Parameters),
+    /// [`imbalance`].
+    Imbalance(imbalance::Parameters),
+    /// [`pair`].
+    Pair(pair::Parameters),
+    /// [`multi`].
+    Multi(multi::Parameters),
+    /// [`reference_maker`].
+    ReferenceMaker(reference_maker::Parameters),
+    /// [`temporal`].
+    Temporal(temporal::Parameters),
 }
 
 /// A parameter outside its range.
@@ -47,6 +57,11 @@ impl StrategyConfig {
             StrategyConfig::SkewedMaker(Default::default()),
             StrategyConfig::Amm(Default::default()),
             StrategyConfig::Bands(Default::default()),
+            StrategyConfig::Imbalance(Default::default()),
+            StrategyConfig::Pair(Default::default()),
+            StrategyConfig::Multi(Default::default()),
+            StrategyConfig::ReferenceMaker(Default::default()),
+            StrategyConfig::Temporal(Default::default()),
         ]
     }
 
@@ -60,7 +75,25 @@ impl StrategyConfig {
             StrategyConfig::Amm(_) => {
                 "A ladder of both tokens, as a concentrated-liquidity market maker would quote it."
             }
+            StrategyConfig::Imbalance(_) => "Takes the side that the book leans to, and leaves by time or profit.",
+            StrategyConfig::Pair(_) => "Buys both tokens for less than the dollar that they pay together.",
+            StrategyConfig::Multi(_) => "Buys every outcome of an event for less than what they pay together.",
+            StrategyConfig::ReferenceMaker(_) => "Quotes an up/down market around what the price that decides it says.",
+            StrategyConfig::Temporal(_) => "Trades what is known of a match against a book that has not heard of it.",
             StrategyConfig::Bands(_) => "Orders of both tokens kept within bands of distance from the price.",
+        }
+    }
+
+    /// What it wants of a run and does not get there yet; `None` for one that can be run.
+    #[must_use]
+    pub const fn needs(&self) -> Option<&'static str> {
+        match self {
+            StrategyConfig::SkewedMaker(_) | StrategyConfig::Amm(_) | StrategyConfig::Bands(_) => None,
+            StrategyConfig::Imbalance(_) | StrategyConfig::Pair(_) | StrategyConfig::Multi(_) => {
+                Some("takes with baskets, which a run does not carry out yet")
+            }
+            StrategyConfig::ReferenceMaker(_) => Some("follows a reference price, which no feed brings to a run yet"),
+            StrategyConfig::Temporal(_) => Some("trades what is known of a match, which no feed brings to a run yet"),
         }
     }
 
@@ -71,6 +104,11 @@ impl StrategyConfig {
             StrategyConfig::SkewedMaker(_) => skewed_maker::NAME,
             StrategyConfig::Amm(_) => amm::NAME,
             StrategyConfig::Bands(_) => bands::NAME,
+            StrategyConfig::Imbalance(_) => imbalance::NAME,
+            StrategyConfig::Pair(_) => pair::NAME,
+            StrategyConfig::Multi(_) => multi::NAME,
+            StrategyConfig::ReferenceMaker(_) => reference_maker::NAME,
+            StrategyConfig::Temporal(_) => temporal::NAME,
         }
     }
 
@@ -83,6 +121,11 @@ impl StrategyConfig {
             StrategyConfig::SkewedMaker(parameters) => parameters.validate(),
             StrategyConfig::Amm(parameters) => parameters.validate(),
             StrategyConfig::Bands(parameters) => parameters.validate(),
+            StrategyConfig::Imbalance(parameters) => parameters.validate(),
+            StrategyConfig::Pair(parameters) => parameters.validate(),
+            StrategyConfig::Multi(parameters) => parameters.validate(),
+            StrategyConfig::ReferenceMaker(parameters) => parameters.validate(),
+            StrategyConfig::Temporal(parameters) => parameters.validate(),
         }
     }
 
@@ -96,6 +139,13 @@ impl StrategyConfig {
             StrategyConfig::SkewedMaker(parameters) => Box::new(skewed_maker::SkewedMaker::new(parameters.clone())),
             StrategyConfig::Amm(parameters) => Box::new(amm::Amm::new(parameters.clone())),
             StrategyConfig::Bands(parameters) => Box::new(bands::Bands::new(parameters.clone())),
+            StrategyConfig::Temporal(parameters) => Box::new(temporal::Temporal::new(parameters.clone())),
+            StrategyConfig::ReferenceMaker(parameters) => {
+                Box::new(reference_maker::ReferenceMaker::new(parameters.clone()))
+            }
+            StrategyConfig::Multi(parameters) => Box::new(multi::Multi::new(parameters.clone())),
+            StrategyConfig::Pair(parameters) => Box::new(pair::Pair::new(parameters.clone())),
+            StrategyConfig::Imbalance(parameters) => Box::new(imbalance::Imbalance::new(parameters.clone())),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a strategy returns.
 
-use oddsmith_domain::{DesiredQuote, MarketId, Mode, Reason, Reasons};
+use oddsmith_domain::{Basket, DesiredQuote, MarketId, Mode, Reason, Reasons};
 
 use crate::Working;
 
@@ -9,6 +9,7 @@ use crate::Working;
 pub struct Decision {
     rests: Vec<Rest>,
     used: usize,
+    basket: Option<Basket>,
 }
 
 /// The complete set of quotes that an instance wants to have resting in one market.
@@ -62,6 +63,18 @@ impl Decision {
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.used = 0;
+        self.basket = None;
+    }
+
+    /// Asks for a basket. It is accepted once, and only while no other of the instance is on its way.
+    pub fn take(&mut self, basket: Basket) {
+        self.basket = Some(basket);
+    }
+
+    /// The basket that was asked for.
+    #[must_use]
+    pub const fn basket(&self) -> Option<&Basket> {
+        self.basket.as_ref()
     }
 
     /// Begins a complete new set for a market.

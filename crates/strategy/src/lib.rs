@@ -14,16 +14,25 @@ pub mod amm;
 pub mod bands;
 mod config;
 mod decision;
+pub mod fair;
+pub mod features;
 mod flow;
+pub mod imbalance;
+pub mod lock;
 pub mod markout;
+pub mod model;
+pub mod multi;
+pub mod pair;
+pub mod reference_maker;
 pub mod skewed_maker;
+pub mod temporal;
 pub mod testing;
 mod view;
 
 pub use config::{ParameterError, StrategyConfig};
 pub use decision::{Decision, Rest};
 pub use flow::{OwnFill, OwnFills};
-pub use view::{MarketView, OwnOrder, Position, View, Working};
+pub use view::{BasketView, MarketView, OwnOrder, Position, SettlementRule, Truth, Underlying, View, Working};
 
 /// A trading idea, as a pure function of what it sees and its own state.
 pub trait Strategy {

@@ -9,11 +9,13 @@
 
 use oddsmith_book::PairBook;
 use oddsmith_domain::{
-    BookLevel, ConditionId, MarketCard, MarketId, MarketSource, OrderId, Outcome, Price, Shares, Side, SizeText,
-    SnapshotHeader, Tick, Time, TokenId, Usdc,
+    Basket, BasketLeg, BookLevel, ConditionId, FeeSchedule, MarketCard, MarketId, MarketSource, OrderId, Outcome,
+    Price, Shares, Side, SizeText, SnapshotHeader, Tick, Time, TokenId, Usdc,
 };
 
-use crate::{Decision, MarketView, OwnFill, OwnFills, OwnOrder, Position, Rest, Strategy, View, Working};
+use crate::{
+    Decision, MarketView, OwnFill, OwnFills, OwnOrder, Position, Rest, Strategy, Truth, Underlying, View, Working,
+};
 
 /// Makes a fresh instance.
 pub type Make<'a> = &'a dyn Fn() -> Box<dyn Strategy + Send>;
@@ -39,10 +41,18 @@ pub struct Scene {
     pub open: Vec<(Outcome, Side, Price, Shares)>,
     /// The instance's last fill, in YES terms, and how many seconds ago it was.
     pub last_fill: Option<(Side, Shares, u64)>,
+    /// Whether it is one outcome of an event of which one wins.
+    pub neg_risk: bool,
+    /// The taker's fee; `None` when the market states none.
+    pub fee: Option<FeeSchedule>,
     /// Seconds until the market's end; `None` for no stated end.
     pub seconds_left: Option<u64>,
     /// Whether the engine re-enters after doubt.
     pub caution: bool,
+    /// The price that decides the market, and how.
+    pub underlying: Option<Underlying>,
+    /// What is known of the match that decides the market.
+    pub truth: Option<Truth>,
 }
 
 impl Default for Scene {
@@ -59,51 +69,50 @@ impl Default for Scene {
             collateral: Usdc::from_whole(1_000),
             open: Vec::new(),
             last_fill: None,
+            neg_risk: false,
+            fee: FeeSchedule::new(70_000, 1, true).ok(),
             seconds_left: None,
             caution: false,
+            underlying: None,
+            truth: None,
         }
     }
 }
 
-/// The moment of every scene.
-const NOW: Time = Time { mono_ns: 100_000 * Time::SECOND, wall_ns: 1_800_000_000 * Time::SECOND };
+/// The moment of every scene, unless another is given.
+pub const NOW: Time = Time { mono_ns: 100_000 * Time::SECOND, wall_ns: 1_800_000_000 * Time::SECOND };
 
 impl Scene {
     /// Lets a strategy look at the scene, and returns what it wants in the market; `None` when it did not mention it.
     #[must_use]
     pub fn ask_of(&self, strategy: &mut dyn Strategy) -> Option<Rest> {
-        let id = MarketId(0);
-        let card = self.card();
-        let book = self.book(&card);
-        let working: Vec<_> = self.open.iter().enumerate().map(|(index, order)| working(index, *order)).collect();
-        let own: Vec<_> = working.iter().map(in_yes_terms).collect();
+        self.decision_of(strategy, NOW).rests().last().cloned()
+    }
+
+    /// Lets a strategy look at the scene at a moment, and returns all that it decided.
+    #[must_use]
+    pub fn decision_of(&self, strategy: &mut dyn Strategy, now: Time) -> Decision {
+        decide(std::slice::from_ref(self), strategy, now)
+    }
+
+    fn fills(&self) -> OwnFills {
         let mut fills = OwnFills::default();
         if let Some((side, size, seconds)) = self.last_fill {
             let mono_ns = NOW.mono_ns - seconds.min(1_000) * Time::SECOND;
             fills.push(OwnFill { mono_ns, side, size, notional: size.cost_floor(Price::ONE) });
         }
-        let market = MarketView {
-            id,
-            card: &card,
-            book: &book,
-            book_age_ns: self.book_age_ns,
-            position: Outcome::BOTH.map(|outcome| self.position(outcome)),
-            own: &own,
-            working: &working,
-            fills: &fills,
-            caution: self.caution,
-        };
-        let spendable = self.collateral - market.in_own_bids();
-        let mut decision = Decision::default();
-        strategy.evaluate(&View { now: NOW, markets: &[market], spendable }, &mut decision);
-        decision.rests().last().cloned()
+        fills
     }
 
     fn position(&self, outcome: Outcome) -> Position {
         let held = self.held[outcome.index()];
         let sells = self.open.iter().filter(|(of, side, _, _)| *of == outcome && *side == Side::Sell);
         let promised: Shares = sells.map(|(_, _, _, size)| *size).sum();
-        Position { matched: held, settled: held, sellable: (held - promised).max(Shares::ZERO) }
+        // Bought at the middle of the book.
+        let middle = self.bid.zip(self.ask).map_or(0.5, |(bid, ask)| (bid.0.to_f64() + ask.0.to_f64()) / 2.0);
+        let price = self.tick.nearest(if outcome == Outcome::Yes { middle } else { 1.0 - middle });
+        let cost = held.cost_ceil(price.unwrap_or(Price::ZERO));
+        Position { matched: held, settled: held, sellable: (held - promised).max(Shares::ZERO), cost }
     }
 
     fn card(&self) -> MarketCard {
@@ -120,9 +129,9 @@ impl Scene {
             outcomes: ["Yes".to_owned(), "No".to_owned()],
             tick: Some(self.tick),
             min_size: Some(self.min_size),
-            fee: None,
+            fee: self.fee,
             end_wall_s: self.seconds_left.map(|left| NOW.wall_s() + left),
-            neg_risk: false,
+            neg_risk: self.neg_risk,
             accepting_orders: true,
             taker_delay_ms: 0,
         }
@@ -153,6 +162,45 @@ impl Scene {
         book.end_of_frame(NOW);
         book
     }
+}
+
+/// Lets a strategy look at several markets at once, numbered as they stand, and returns all that it decided. The dollars are the
+/// first scene's.
+#[must_use]
+pub fn decide(scenes: &[Scene], strategy: &mut dyn Strategy, now: Time) -> Decision {
+    let parts: Vec<_> = scenes
+        .iter()
+        .map(|scene| {
+            let card = scene.card();
+            let book = scene.book(&card);
+            let working: Vec<_> = working_of(scene).collect();
+            let own: Vec<_> = working.iter().map(in_yes_terms).collect();
+            (scene, card, book, working, own, scene.fills())
+        })
+        .collect();
+    let markets: Vec<_> = parts
+        .iter()
+        .enumerate()
+        .map(|(index, (scene, card, book, working, own, fills))| MarketView {
+            id: MarketId(u32::try_from(index).unwrap_or(u32::MAX)),
+            card,
+            book,
+            book_age_ns: scene.book_age_ns,
+            position: Outcome::BOTH.map(|outcome| scene.position(outcome)),
+            own,
+            working,
+            fills,
+            caution: scene.caution,
+            underlying: scene.underlying,
+            truth: scene.truth,
+        })
+        .collect();
+    let reserved: Usdc = markets.iter().map(MarketView::in_own_bids).sum();
+    let collateral = scenes.first().map_or(Usdc::ZERO, |scene| scene.collateral);
+    let mut decision = Decision::default();
+    let view = View { now, markets: &markets, spendable: collateral - reserved, basket: None };
+    strategy.evaluate(&view, &mut decision);
+    decision
 }
 
 fn working(index: usize, (outcome, side, price, size): (Outcome, Side, Price, Shares)) -> Working {
@@ -191,16 +239,20 @@ pub struct Broken {
 /// - What it wants is on the market's grid, not below its minimum size, and does not cross itself on either token.
 /// - It keeps only orders that there are, and sells no more of a token than is held when it names the token itself.
 /// - The same situation leads a fresh instance to the same wish.
+/// - What it takes is on the grid and not below the minimum size, and it neither sells nor spends more than there is.
 /// - If it quotes one bid and one ask, more inventory raises neither.
 #[must_use]
 pub fn check(make: Make<'_>) -> Option<Broken> {
     scenes().find_map(|scene| {
-        let wanted = scene.ask_of(&mut *make());
-        let again = scene.ask_of(&mut *make());
-        let rule = if wanted != again {
+        let decide = || scene.decision_of(&mut *make(), NOW);
+        let (decision, again) = (decide(), decide());
+        let wanted = decision.rests().last().cloned();
+        let rule = if decision.rests() != again.rests() || decision.basket() != again.basket() {
             Some("the same view leads to the same wish")
         } else {
-            wanted.as_ref().and_then(|rest| shape(&scene, rest)).or_else(|| skew(&scene, wanted.as_ref(), make))
+            let quotes = || wanted.as_ref().and_then(|rest| shape(&scene, rest));
+            let basket = || decision.basket().and_then(|basket| taking(&scene, basket));
+            quotes().or_else(basket).or_else(|| skew(&scene, wanted.as_ref(), make))
         };
         rule.map(|rule| Broken { rule, scene, wanted })
     })
@@ -230,6 +282,24 @@ fn shape(scene: &Scene, rest: &Rest) -> Option<&'static str> {
         sold > scene.held[outcome.index()]
     });
     if oversold { Some("no more is sold than is held") } else { None }
+}
+
+/// What a basket must look like.
+fn taking(scene: &Scene, basket: &Basket) -> Option<&'static str> {
+    let admitted = |leg: &BasketLeg| scene.tick.admits(leg.limit);
+    if !basket.legs.iter().all(admitted) {
+        return Some("every price is on the market's grid");
+    }
+    if basket.legs.iter().any(|leg| leg.size < scene.min_size || leg.size != leg.size.floor_lots()) {
+        return Some("every size is in whole lots and not below the minimum");
+    }
+    let sells = basket.legs.iter().filter(|leg| leg.side == Side::Sell);
+    if sells.clone().any(|leg| leg.size > scene.position(leg.outcome).sellable) {
+        return Some("no more is sold than is held");
+    }
+    let buys = basket.legs.iter().filter(|leg| leg.side == Side::Buy);
+    let cost: Usdc = buys.map(|leg| leg.size.cost_ceil(leg.limit)).sum();
+    (cost > scene.collateral.max(Usdc::ZERO)).then_some("no more is spent than there is")
 }
 
 fn working_of(scene: &Scene) -> impl Iterator<Item = Working> + '_ {
@@ -321,8 +391,12 @@ impl Draw {
             collateral: Usdc::from_whole(self.below(5_000) as i64),
             open,
             last_fill: (self.below(3) == 0).then(|| (Side::Buy, self.shares(500), self.below(100))),
+            neg_risk: self.below(2) == 0,
+            fee: FeeSchedule::new(self.below(80_000) as i64, 1, true).ok().filter(|_| self.below(8) != 0),
             seconds_left: (self.below(3) == 0).then(|| self.below(1_000)),
             caution: self.below(4) == 0,
+            underlying: None,
+            truth: None,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What a strategy sees.
 
 use oddsmith_book::{PairBook, Top};
-use oddsmith_domain::{MarketCard, MarketId, OrderId, Outcome, Price, Reason, Shares, Side, Tick, Time, Usdc};
+use oddsmith_domain::{
+    BasketId, BasketState, MarketCard, MarketId, OrderId, Outcome, Price, Reason, Shares, Side, Tick, Time, Usdc,
+};
 
 use crate::OwnFills;
+use crate::fair::{Spot, Window};
+use crate::features::Features;
 
 /// One instance's view over the markets of its scope, at one moment.
 #[derive(Debug)]
@@ -14,6 +18,19 @@ pub struct View<'a> {
     pub markets: &'a [MarketView<'a>],
     /// Dollars that no working order has reserved.
     pub spendable: Usdc,
+    /// The instance's last basket, on its way or over.
+    pub basket: Option<BasketView>,
+}
+
+/// How a basket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BasketView {
+    /// Its number.
+    pub id: BasketId,
+    /// How it stands.
+    pub state: BasketState,
+    /// Shares that every leg has.
+    pub matched: Shares,
 }
 
 /// One market as its instance sees it.
@@ -37,6 +54,71 @@ pub struct MarketView<'a> {
     pub fills: &'a OwnFills,
     /// Whether the engine re-enters after doubt and wants smaller, wider quotes.
     pub caution: bool,
+    /// The price that decides the market; `None` when its rule is not one that is known, or its feed is not there.
+    pub underlying: Option<Underlying>,
+    /// What is known of the match that decides the market.
+    pub truth: Option<Truth>,
+}
+
+/// What outside sources know of a match, seen from a market's YES.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Truth {
+    /// The chance of YES.
+    pub probability: f64,
+    /// How sure the sources are of what they say, 0 … 1.
+    pub confidence: f64,
+    /// When the last event of the match became known, on the monotonic clock.
+    pub event_mono_ns: u64,
+    /// When any source was last heard of, on the monotonic clock.
+    pub heard_mono_ns: u64,
+    /// Whether the market's text says how it is decided ([`crate::temporal::is_clear`]).
+    pub clear_rules: bool,
+}
+
+/// A price outside of the venue that decides a market.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Underlying {
+    /// How the market is decided by it.
+    pub rule: SettlementRule,
+    /// The price, and its volatility.
+    pub spot: Spot,
+    /// When the price became known, on the monotonic clock.
+    pub mono_ns: u64,
+    /// How many deviations the price is from the last second's.
+    pub shock: f64,
+    /// The strike's averaging window as far as it has come; `None` when a part of it is not known.
+    pub strike_window: Option<Window>,
+    /// The final value's.
+    pub final_window: Option<Window>,
+}
+
+impl Underlying {
+    /// What is known of a price, seen by a market's rule; `None` before there is a price and a volatility.
+    #[must_use]
+    pub fn new(features: &Features, rule: SettlementRule, now: Time) -> Option<Underlying> {
+        let window = |at_s: u64| features.window(at_s.saturating_mul(Time::SECOND), rule.average_s, now);
+        Some(Underlying {
+            rule,
+            spot: features.spot()?,
+            mono_ns: features.last()?.at.mono_ns,
+            shock: features.shock(),
+            strike_window: window(rule.start_wall_s),
+            final_window: window(rule.end_wall_s),
+        })
+    }
+}
+
+/// How an up/down market is decided: YES wins if the final value is at or above the strike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SettlementRule {
+    /// When the strike is taken, in seconds since the Unix epoch.
+    pub start_wall_s: u64,
+    /// When the final value is taken.
+    pub end_wall_s: u64,
+    /// Over how many seconds before each of them the price is averaged; 0 for a single print.
+    pub average_s: f64,
+    /// The strike, if the venue has stated it.
+    pub strike: Option<f64>,
 }
 
 impl MarketView<'_> {
@@ -126,4 +208,6 @@ pub struct Position {
     pub settled: Shares,
     /// Settled, not promised to a working sell and not on its way out.
     pub sellable: Shares,
+    /// What the matched shares cost, fees included.
+    pub cost: Usdc,
 }

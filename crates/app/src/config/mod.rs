@@ -221,6 +221,7 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
             let strategy = config.instances.iter().find(|i| i.name == *name).map_or("", |i| i.strategy.name());
             format!("{place}.strategy.{strategy}.{}", source.name)
         }
+        ConfigError::NotYet { instance: name, .. } => format!("{}.strategy", instance(name, false)),
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
         ConfigError::Setting { section, name, .. } => format!("engine.{section}.{name}"),

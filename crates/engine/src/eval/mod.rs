@@ -5,14 +5,18 @@
 
 mod state;
 
-use oddsmith_domain::{DesiredQuote, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc};
+use oddsmith_domain::{
+    Basket, DesiredQuote, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc,
+};
 use oddsmith_execution::{MinSizePolicy, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 use oddsmith_risk::OpenOrder;
 use oddsmith_strategy::{Decision, MarketView, OwnOrder, ParameterError, Rest, StrategyConfig, View, Working};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use state::{BookState, FeeState, FillState, Holdings, MarketState, OpenOrderState, State};
+pub use state::{
+    BookState, FeeState, FillState, Holdings, MarketState, OpenOrderState, ReferenceState, State, TruthState,
+};
 
 /// Why a state was not evaluated.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -32,6 +36,8 @@ pub struct Evaluation {
     pub strategy: &'static str,
     /// Its version.
     pub version: u32,
+    /// What it would take, if anything.
+    pub basket: Option<Basket>,
     /// Market by market, in the state's order. A market that the strategy did not mention keeps what it has, and is not here.
     pub markets: Vec<MarketEvaluation>,
 }
@@ -107,18 +113,22 @@ pub fn evaluate(config: &StrategyConfig, state: &State) -> Result<Evaluation, Ev
             working,
             fills,
             caution: market.caution,
+            underlying: market.underlying(now),
+            truth: market.truth(now),
         })
         .collect();
     let reserved: Usdc = views.iter().map(MarketView::in_own_bids).sum();
     let mut decision = Decision::default();
-    strategy.evaluate(&View { now, markets: &views, spendable: state.collateral - reserved }, &mut decision);
+    strategy
+        .evaluate(&View { now, markets: &views, spendable: state.collateral - reserved, basket: None }, &mut decision);
 
     let policy = state.planning.as_ref().map_or(EXACT, |planning| planning.policy());
     let markets = decision.rests().iter().filter_map(|rest| {
         let (_, market, _, _, _, working) = parts.get(rest.market.index())?;
         Some(result(market, working, rest, policy))
     });
-    Ok(Evaluation { strategy: strategy.name(), version: strategy.version(), markets: markets.collect() })
+    let (name, version, basket) = (strategy.name(), strategy.version(), decision.basket().cloned());
+    Ok(Evaluation { strategy: name, version, basket, markets: markets.collect() })
 }
 
 /// What is not exactly as wanted is replaced.
@@ -277,6 +287,37 @@ mod tests {
         assert_eq!(result.markets[0].mode, Mode::Stop);
         assert_eq!(result.markets[0].reasons[..], [oddsmith_domain::Reason::StaleBook]);
         assert_eq!(result.markets[0].plan.cancel.len(), 4);
+    }
+
+    #[test]
+    fn a_reference_and_a_taking_come_out() {
+        let mut state = State::from_json(STATE).expect("state");
+        state.markets[0].open_orders.clear();
+        state.markets[0].reference = Some(
+            serde_json::from_str(
+                r#"{"price": "84600", "sigma": 8e-5, "start_s": 1799999400, "end_s": 1800000300, "average_s": 60,
+                    "strike": "84550", "strike_mean": "84550"}"#,
+            )
+            .expect("a reference"),
+        );
+        let parameters = oddsmith_strategy::reference_maker::Parameters { model_weight: 1.0, ..Default::default() };
+        let result = evaluate(&StrategyConfig::ReferenceMaker(parameters), &state).expect("an evaluation");
+        let prices: Vec<_> = result.markets[0].quotes.iter().map(|q| q.price.to_string()).collect();
+        // 0.6766 is far above the book's 0.51: the bid stays a tick below it.
+        assert_eq!(prices, ["0.5", "0.7"], "{result:?}");
+
+        state.markets[0].fee = Some(FeeState { rate: Usdc::ZERO, exponent: 1 });
+        state.markets[0].book =
+            serde_json::from_str(r#"{"bids": [["0.49", "900"]], "asks": [["0.51", "100"]]}"#).expect("book");
+        let parameters = oddsmith_strategy::imbalance::Parameters {
+            size_usdc: Usdc::from_whole(5),
+            max_seconds_left: 31_536_000,
+            ..Default::default()
+        };
+        state.markets[0].end_s = Some(1_800_003_600);
+        let result = evaluate(&StrategyConfig::Imbalance(parameters), &state).expect("an evaluation");
+        let leg = result.basket.expect("a taking").legs[0];
+        assert_eq!((leg.side, leg.limit.to_string()), (Side::Buy, "0.51".to_owned()));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use oddsmith_domain::{
     BookLevel, ConditionId, FeeSchedule, MarketCard, MarketId, MarketSource, Outcome, Price, Shares, Side, SizeText,
     SnapshotHeader, Tick, Time, TokenId, Usdc,
 };
-use oddsmith_strategy::{OwnFill, OwnFills, Position};
+use oddsmith_strategy::fair::{Spot, Window};
+use oddsmith_strategy::temporal::is_clear;
+use oddsmith_strategy::{OwnFill, OwnFills, Position, SettlementRule, Truth, Underlying};
 use serde::Deserialize;
 
 use super::EvalError;
@@ -32,6 +34,9 @@ pub struct State {
 pub struct MarketState {
     /// Its name, used in the result.
     pub slug: String,
+    /// Its question in words.
+    #[serde(default)]
+    pub question: String,
     /// The price grid.
     pub tick: Tick,
     /// The smallest order.
@@ -66,6 +71,61 @@ pub struct MarketState {
     /// Whether the engine re-enters after doubt.
     #[serde(default)]
     pub caution: bool,
+    /// The price that decides the market.
+    #[serde(default)]
+    pub reference: Option<ReferenceState>,
+    /// What is known of the match that decides the market.
+    #[serde(default)]
+    pub truth: Option<TruthState>,
+}
+
+/// A price outside of the venue, and the rule by which it decides the market.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceState {
+    /// The price.
+    pub price: Usdc,
+    /// Its volatility per square-root second, in log-return units.
+    pub sigma: f64,
+    /// How long ago it became known, in milliseconds.
+    #[serde(default)]
+    pub age_ms: u64,
+    /// How many deviations it is from the last second's.
+    #[serde(default)]
+    pub shock: f64,
+    /// When the strike is taken, in seconds since the Unix epoch.
+    pub start_s: u64,
+    /// When the final value is taken.
+    pub end_s: u64,
+    /// Over how many seconds before each the price is averaged; 0 for a single print.
+    pub average_s: f64,
+    /// The strike, if the venue has stated it.
+    #[serde(default)]
+    pub strike: Option<Usdc>,
+    /// The mean of the strike's window so far.
+    #[serde(default)]
+    pub strike_mean: Option<Usdc>,
+    /// The mean of the final value's window so far.
+    #[serde(default)]
+    pub final_mean: Option<Usdc>,
+}
+
+/// What outside sources know of a match.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TruthState {
+    /// The chance of YES, 0 … 1.
+    pub probability: f64,
+    /// How sure the sources are, 0 … 1.
+    pub confidence: f64,
+    /// How long ago the last event became known, in milliseconds.
+    pub event_age_ms: u64,
+    /// How long ago any source was heard of, in milliseconds.
+    #[serde(default)]
+    pub heard_age_ms: u64,
+    /// The market's rules in words.
+    #[serde(default)]
+    pub rules: String,
 }
 
 /// A fee schedule: `shares * rate * (p (1 - p))^exponent`.
@@ -108,6 +168,8 @@ pub struct Holdings {
     pub yes: Shares,
     /// Of NO, settled.
     pub no: Shares,
+    /// What each cost, fees included.
+    pub cost: [Usdc; 2],
 }
 
 /// An open order of the instance.
@@ -170,7 +232,7 @@ impl MarketState {
         Ok(MarketCard {
             condition,
             slug: self.slug.clone(),
-            question: String::new(),
+            question: self.question.clone(),
             tokens: Outcome::BOTH.map(token),
             outcomes: ["Yes".to_owned(), "No".to_owned()],
             tick: Some(self.tick),
@@ -228,7 +290,44 @@ impl MarketState {
             let held = self.held()[outcome.index()];
             let promised: Shares =
                 self.open_orders.iter().filter(|o| o.outcome == outcome && o.side == Side::Sell).map(|o| o.size).sum();
-            Position { matched: held, settled: held, sellable: (held - promised).max(Shares::ZERO) }
+            let cost = self.position.cost[outcome.index()];
+            Position { matched: held, settled: held, sellable: (held - promised).max(Shares::ZERO), cost }
+        })
+    }
+
+    pub(super) fn underlying(&self, now: Time) -> Option<Underlying> {
+        let state = self.reference.as_ref()?;
+        // A window that has not begun has no mean to be stated.
+        let window = |at_s: u64, mean: Option<Usdc>| {
+            let begins_s = at_s as f64 - state.average_s;
+            let begun = now.wall_ns as f64 / Time::SECOND as f64 > begins_s;
+            let mean = if begun { mean?.to_f64() } else { 0.0 };
+            Some(Window { length_s: state.average_s, mean_so_far: mean })
+        };
+        Some(Underlying {
+            rule: SettlementRule {
+                start_wall_s: state.start_s,
+                end_wall_s: state.end_s,
+                average_s: state.average_s,
+                strike: state.strike.map(Usdc::to_f64),
+            },
+            spot: Spot { price: state.price.to_f64(), sigma: state.sigma },
+            mono_ns: now.mono_ns.saturating_sub(state.age_ms.saturating_mul(Time::MILLI)),
+            shock: state.shock,
+            strike_window: window(state.start_s, state.strike_mean),
+            final_window: window(state.end_s, state.final_mean),
+        })
+    }
+
+    pub(super) fn truth(&self, now: Time) -> Option<Truth> {
+        let state = self.truth.as_ref()?;
+        let ago = |ms: u64| now.mono_ns.saturating_sub(ms.saturating_mul(Time::MILLI));
+        Some(Truth {
+            probability: state.probability,
+            confidence: state.confidence,
+            event_mono_ns: ago(state.event_age_ms),
+            heard_mono_ns: ago(state.heard_age_ms),
+            clear_rules: is_clear(&self.question, &state.rules),
         })
     }
 
