@@ -295,6 +295,30 @@ fn twenty_cancels_take_less_than_three_round_trips() {
     });
 }
 
+/// Fifteen orders of one moment, as one request and one by one over four connections.
+#[test]
+fn a_batch_saves_round_trips() {
+    for (place_batch, requests, round_trips) in [(15, 1, 1), (1, 15, 4)] {
+        block_on(async {
+            let (venue, clock) = (small_venue(Manner::AcceptLate), Clock::start());
+            let (mut edge, mut seen) = (edge(&venue, |s| s.outbox.place_batch = place_batch), Seen::default());
+            run_until(&mut edge, &mut seen, &clock, |_, edge| edge.status().order_connections == 6).await;
+            let begun = Instant::now();
+            for n in 1..=15u8 {
+                let Action::Place(mut place) = order(&clock) else { unreachable!("a placement") };
+                place.id = OrderId([n; 32]);
+                edge.submit(ActionSeq(u64::from(n)), Action::Place(place), clock.now());
+            }
+            run_until(&mut edge, &mut seen, &clock, |seen, _| seen.results.len() == 15).await;
+            let took = begun.elapsed();
+            assert_eq!(venue.requests.lock().expect("held briefly").len(), requests);
+            assert!(took >= ROUND_TRIP * round_trips, "{place_batch} a request: {took:?}");
+            assert!(took < ROUND_TRIP * (round_trips + 2), "{place_batch} a request: {took:?}");
+            eprintln!("15 orders, {place_batch} a request, {ROUND_TRIP:?} a round trip: {took:?}");
+        });
+    }
+}
+
 #[test]
 fn a_book_is_read_on_the_side() {
     block_on(async {
