@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use oddsmith_domain::{
-    Event, Input, InstanceId, MarketCard, MarketId, OrderState, OutputBody, Shares, SubAccount, Usdc,
+    Event, Input, InstanceId, MarketCard, MarketId, OrderState, OutputBody, Scope, Shares, SubAccount, Usdc,
 };
 use oddsmith_exchange::core::KNOWN_ADDRESSES;
 use oddsmith_exchange::scenario::Scenario;
@@ -157,18 +157,26 @@ impl Trial {
 
     /// Waits for an event after a mark; the place after it.
     pub fn sees(&self, from: Mark, what: &str, is_it: impl Fn(&Event) -> bool) -> Mark {
-        let give_up = Instant::now() + WAIT;
+        if let Some(seen) = self.sees_within(WAIT, from, is_it) {
+            return seen;
+        }
+        let told = &mut *self.told.borrow_mut();
+        let recent: Vec<_> = told.events.iter().rev().take(30).collect();
+        let ending = told.reader.as_mut().map(Reader::ending);
+        panic!("no {what} in time; the journal is {ending:?}, the last events, newest first: {recent:#?}");
+    }
+
+    /// Waits for an event after a mark for so long; the place after it if it came.
+    pub fn sees_within(&self, limit: Duration, from: Mark, is_it: impl Fn(&Event) -> bool) -> Option<Mark> {
+        let give_up = Instant::now() + limit;
         loop {
             self.read();
             let found = self.told.borrow().events.iter().skip(from.0).position(&is_it);
             if let Some(place) = found {
-                return Mark(from.0 + place + 1);
+                return Some(Mark(from.0 + place + 1));
             }
             if Instant::now() >= give_up {
-                let told = &mut *self.told.borrow_mut();
-                let recent: Vec<_> = told.events.iter().rev().take(30).collect();
-                let ending = told.reader.as_mut().map(Reader::ending);
-                panic!("no {what} in time; the journal is {ending:?}, the last events, newest first: {recent:#?}");
+                return None;
             }
             std::thread::sleep(Duration::from_millis(30));
         }
@@ -178,6 +186,12 @@ impl Trial {
     pub fn doubts(&self, from: Mark, causes: &[oddsmith_domain::DoubtCause]) -> Mark {
         let what = format!("doubt because of {causes:?}");
         self.sees(from, &what, |event| matches!(event, Event::DoubtBegan { cause, .. } if causes.contains(cause)))
+    }
+
+    /// Waits until doubt about the wallet has begun, whatever the cause.
+    pub fn stops_the_wallet(&self, from: Mark) -> Mark {
+        let is_it = |event: &Event| matches!(event, Event::DoubtBegan { scope: Scope::Wallet, .. });
+        self.sees(from, "doubt about the wallet", is_it)
     }
 
     /// Waits until the venue has shown that nothing of ours is left in the scope of a doubt.
