@@ -100,6 +100,7 @@ denials! {
     StaleBook = "stale_book", Market, "The book was not proven current for too long.";
     WideBook = "wide_book", Market, "The book's spread is wider than allowed.";
     ThinBook = "thin_book", Market, "Other people's orders near the top of the book are worth too little.";
+    State = "state", Instance, "The trading state of the market, or of the instance in it, does not allow such an order.";
     Drawdown = "drawdown", Wallet, "The loss from the highest point leaves no size.";
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, AssetId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, SignatureType, TradeId, Usdc,
+    Address, AssetId, InstanceId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, SignatureType,
+    TradeId, Usdc,
 };
 
 /// The sequence number of the output that carried an action; its one result names it.
@@ -54,6 +55,15 @@ pub enum Input<'a> {
     Restore(Box<Restore>),
     /// The venue was asked which protocol it speaks.
     Protocol(VenueProtocol),
+    /// An evaluation took longer than it may: the driver has measured it, because the engine has no clock.
+    Evaluated {
+        /// The instance.
+        instance: InstanceId,
+        /// Which of its evaluations, from 1.
+        evaluation: u64,
+        /// How long it took, in microseconds of processor time.
+        took_us: u64,
+    },
 }
 
 /// Which protocol the venue speaks.
@@ -449,6 +459,7 @@ impl Input<'_> {
             Input::Guard(_) => "guard",
             Input::Restore(_) => "restore",
             Input::Protocol(_) => "protocol",
+            Input::Evaluated { .. } => "evaluated",
         }
     }
 }

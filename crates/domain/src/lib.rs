@@ -33,6 +33,7 @@ mod output;
 mod price;
 mod restore;
 mod side;
+mod state;
 mod tick;
 mod time;
 
@@ -64,5 +65,6 @@ pub use output::{
 pub use price::Price;
 pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};
 pub use side::{Outcome, Side};
+pub use state::{StateCause, TradingState};
 pub use tick::Tick;
 pub use time::{Millis, Time};

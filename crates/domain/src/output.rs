@@ -7,7 +7,7 @@ use crate::denial::Denial;
 use crate::{
     Address, AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope,
     Latched, MarketCard, MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark,
-    ResolutionSource, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
+    ResolutionSource, RunId, Shares, Side, StateCause, SubAccount, TradeId, TradeStatus, TradingState, Usdc,
 };
 
 /// One thing that came out of the engine.
@@ -607,6 +607,28 @@ pub enum Event {
     },
     /// How the wallet's profit stands: at each new day, at each latch it causes, and at most once a second when it moved.
     Profit(ProfitMark),
+    /// Trading in a market, or an instance's trading there, went from one state to another.
+    State {
+        /// The market.
+        market: MarketId,
+        /// The instance; `None` for the market itself.
+        instance: Option<InstanceId>,
+        /// From here.
+        from: TradingState,
+        /// To here.
+        to: TradingState,
+        /// Why.
+        cause: StateCause,
+    },
+    /// An evaluation of an instance took longer than it may. Three in a row quarantine it.
+    SlowEvaluation {
+        /// The instance.
+        instance: InstanceId,
+        /// How long it took, in microseconds of processor time.
+        took_us: u64,
+        /// How many in a row were too slow.
+        in_a_row: u32,
+    },
     /// A run began.
     Began {
         /// The run.

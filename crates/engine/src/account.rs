@@ -123,6 +123,7 @@ impl Engine {
         }
         self.tell_ledger(owner, market, out);
         self.recount(market);
+        self.follow_fill(owner, market, now, out);
         self.wake(market, true);
     }
 

@@ -76,6 +76,9 @@ pub struct Timing {
     pub market_cooldown_ms: Millis,
     /// After a cool-down, quotes are cautious for this long. 0 … 600000.
     pub caution_ms: Millis,
+    /// An evaluation that takes more processor time than this, in microseconds, is told; three in a row put the instance into
+    /// quarantine. 0 for never. 0, 100 … 1000000.
+    pub max_evaluation_us: u64,
     /// The venue hears our heartbeat this often; 0 for never. 0, 1000 … 9000.
     pub heartbeat_ms: Millis,
     /// The account is read and compared this often. 1000 … 3600000.
@@ -101,6 +104,7 @@ impl Default for Timing {
             wallet_cooldown_ms: 3_000,
             market_cooldown_ms: 1_000,
             caution_ms: 5_000,
+            max_evaluation_us: 2_000,
             heartbeat_ms: 5_000,
             reconcile_ms: 60_000,
             cross_check_ms: 10_000,
@@ -282,6 +286,10 @@ impl Timing {
             if !(low..=high).contains(&value) {
                 return Err(ConfigError::Timing { name, value, range });
             }
+        }
+        if self.max_evaluation_us != 0 && !(100..=1_000_000).contains(&self.max_evaluation_us) {
+            let range = "0 (never) or 100 … 1000000";
+            return Err(ConfigError::Timing { name: "max_evaluation_us", value: self.max_evaluation_us, range });
         }
         // The venue lets go of everything after ten seconds without a heartbeat.
         if self.heartbeat_ms != 0 && !(1_000..=9_000).contains(&self.heartbeat_ms) {

@@ -24,6 +24,7 @@ use crate::lists::SmallMap;
 use crate::market::Market;
 use crate::markets::Markets;
 use crate::restore::Reach;
+use crate::slow::Stopwatch;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
 pub const MAX_PLACEMENTS: usize = 15;
@@ -75,6 +76,8 @@ pub struct Engine {
     pub(crate) fills: Fills,
     pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
+    /// Who measures evaluations.
+    pub(crate) stopwatch: Option<Stopwatch>,
     /// Since when the user channel is down.
     pub(crate) disconnected: Option<Time>,
     pub(crate) builder: Option<OrderBuilder>,
@@ -177,6 +180,7 @@ impl Engine {
             emit: Emitter::default(),
             setup: None,
             gate: Gate::new(config.limits.clone()),
+            stopwatch: None,
             disconnected: None,
             config,
             assets: AssetTable::default(),
@@ -226,6 +230,9 @@ impl Engine {
             Input::Guard(report) => self.on_guard(*report, now, out),
             Input::Restore(restore) => self.on_restore(restore, now, out),
             Input::Protocol(protocol) => self.on_protocol(*protocol, now, out),
+            Input::Evaluated { instance, evaluation, took_us } => {
+                self.on_evaluated(*instance, *evaluation, *took_us, out);
+            }
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;
@@ -272,6 +279,8 @@ impl Engine {
                 dirty: false,
                 urgent: false,
                 evaluated_at: None,
+                evaluations: 0,
+                slow: (0, 0),
                 quarantined: false,
             });
         }
@@ -303,6 +312,7 @@ impl Engine {
             self.counts.undecodable += u64::from(report.undecodable);
             let why = report.first_fault.map_or_else(String::new, |fault| fault.to_string());
             self.emit.event(out, Event::Undecodable { elements: report.undecodable, why });
+            self.compare_exposed(source, now, out);
         }
         let mut touched: Option<MarketId> = None;
         for event in &batch.events {

@@ -34,18 +34,17 @@ impl Engine {
         };
         self.turn = (index + 1) % count;
         self.counts.evaluations += 1;
-        if !self.evaluate(index, now) {
-            let name = &self.instances[index].name;
-            let text = format!("strategy instance `{name}` failed and is in quarantine until the next run");
-            self.emit.event(out, Event::Alert { text });
-            self.quarantine(index, out);
-            return;
+        if !self.evaluate_watched(index, now) {
+            return self.put_away(index, "failed", out);
         }
+        let decision = std::mem::take(&mut self.scratch.decision);
+        self.follow_signals(index, decision.opportunities(), now, out);
+        self.scratch.decision = decision;
         self.accept_decision(index, out);
     }
 
     /// Runs the strategy on a fresh view; `false` if it panicked.
-    fn evaluate(&mut self, index: usize, now: Time) -> bool {
+    pub(crate) fn evaluate(&mut self, index: usize, now: Time) -> bool {
         let spendable = self.free_collateral();
         let Engine { instances, markets, orders, ledger, scratch, wallet, shards, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
@@ -159,7 +158,7 @@ impl Engine {
     }
 
     /// A strategy that failed wants nothing any more; its orders are cancelled and the other instances go on.
-    fn quarantine(&mut self, index: usize, out: &mut Vec<Output>) {
+    pub(crate) fn quarantine(&mut self, index: usize, out: &mut Vec<Output>) {
         let Some(instance) = self.instances.get_mut(index) else { return };
         instance.quarantined = true;
         let id: InstanceId = instance.id;

@@ -1,8 +1,8 @@
 //! What stops or narrows trading: the kill switch, the operator's modes, the day's loss, and how each takes effect.
 
 use oddsmith_domain::{
-    CancelOutcome, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, OrderId,
-    OrderState, Output, PlaceOutcome, ProfitMark, RefusalCode, Scope, Time, TradingMode, Usdc,
+    CancelOutcome, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, MarketSource,
+    OrderId, OrderState, Outcome, Output, PlaceOutcome, ProfitMark, RefusalCode, Scope, Time, TradingMode, Usdc,
 };
 use oddsmith_risk::Went;
 
@@ -129,6 +129,17 @@ impl Engine {
         }
         if too_many {
             self.kill(KillReason::Errors, now, out);
+        }
+    }
+
+    /// A frame of a connection was not understood: a change may be lost. The books of its markets in which orders of ours rest are
+    /// read by REST and compared; one that differs is dirty, and stops its market and no other.
+    pub(crate) fn compare_exposed(&mut self, source: MarketSource, now: Time, out: &mut Vec<Output>) {
+        let MarketSource::Shard(shard) = source else { return };
+        let of_shard = self.markets.iter().map(|market| market.id).filter(|id| id.shard() == shard);
+        let exposed: Vec<_> = of_shard.filter(|id| self.orders.open_in(*id).next().is_some()).collect();
+        for asset in exposed.into_iter().flat_map(|id| Outcome::BOTH.map(|outcome| id.asset(outcome))) {
+            self.fetch_book(asset, now, out);
         }
     }
 

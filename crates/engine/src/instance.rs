@@ -8,6 +8,7 @@ use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
 use crate::discipline::Repel;
 use crate::permit::Narrowing;
+use crate::states::Track;
 
 /// One configured instance, its strategy's state, and what it wants where.
 pub(crate) struct Instance {
@@ -21,6 +22,9 @@ pub(crate) struct Instance {
     /// It must be evaluated without waiting for the debounce.
     pub(crate) urgent: bool,
     pub(crate) evaluated_at: Option<u64>,
+    /// How often it was evaluated, which evaluation was the last that was too slow, and how many in a row were.
+    pub(crate) evaluations: u64,
+    pub(crate) slow: (u64, u32),
     /// It failed and is not evaluated any more.
     pub(crate) quarantined: bool,
 }
@@ -45,6 +49,8 @@ pub(crate) struct Wanted {
     pub(crate) claims: Vec<OpenOrder>,
     /// How far the wish could be followed when that was last looked at.
     pub(crate) narrowed: Narrowing,
+    /// Where the instance's trading stands here.
+    pub(crate) track: Track,
     /// The worst loss of what the instance holds and has open in the market.
     pub(crate) loss: Usdc,
     /// The last residual that was told.

@@ -1,7 +1,7 @@
 //! A market as the engine knows it.
 
 use oddsmith_book::{PairBook, ShardProof};
-use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time};
+use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time, TradingState};
 use oddsmith_risk::MarketExposure;
 
 use crate::core::Emitter;
@@ -27,6 +27,9 @@ pub(crate) struct Market {
     pub(crate) touched: bool,
     /// The YES mid when an instance was last evaluated on it, in ticks.
     pub(crate) mid_ticks: Option<i64>,
+    /// Where trading stands, as it was last told, and since when on the monotonic clock.
+    pub(crate) state: TradingState,
+    pub(crate) state_since: u64,
     /// What is held and open in it, all instances together.
     pub(crate) exposure: MarketExposure,
     /// The last known YES mid: what holdings are valued at.
@@ -51,6 +54,8 @@ impl Market {
             tick_told: None,
             touched: false,
             mid_ticks: None,
+            state: TradingState::Idle,
+            state_since: 0,
             exposure: MarketExposure::default(),
             mark: None,
             reads: Reads::default(),

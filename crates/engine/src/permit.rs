@@ -59,7 +59,9 @@ impl Engine {
             market_halted: known.resolved || !known.doubt.may_quote(),
         };
         // Every order of today's strategies is post-only: a maker pays no fee.
-        self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)
+        let permit = self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)?;
+        self.check_state(order, instance, market)?;
+        Ok(permit)
     }
 
     /// The groups of a market with what their other markets can lose.

@@ -25,6 +25,7 @@ impl Engine {
         self.step_wallet(now, out);
         self.step_markets(now, out);
         self.step_timers(now, out);
+        self.watch_states(now, out);
         self.cancel_moved_through(now, out);
         if self.wallet.may_quote() {
             self.evaluate_one(now, out);

@@ -103,6 +103,7 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Guard(_) => Kind::GUARD,
         Input::Restore(_) => Kind::RESTORE,
         Input::Protocol(_) => Kind::PROTOCOL,
+        Input::Evaluated { .. } => Kind::EVALUATED,
     }
 }
 
@@ -177,6 +178,10 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Latched(_) => (Kind::LATCHED, none),
         Event::Unlatched { .. } => (Kind::UNLATCHED, none),
         Event::Profit(_) => (Kind::PROFIT, none),
+        Event::State { market, instance, .. } => {
+            (Kind::STATE, Ids { market: Some(*market), instance: *instance, ..none })
+        }
+        Event::SlowEvaluation { instance, .. } => (Kind::SLOW_EVALUATION, Ids { instance: Some(*instance), ..none }),
         Event::Listing { market, .. } => (Kind::LISTING, Ids { market: Some(*market), ..none }),
     }
 }

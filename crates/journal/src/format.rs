@@ -72,6 +72,8 @@ kinds! {
     RESTORE = 0x40, "input.restore";
     /// The protocol that the venue speaks.
     PROTOCOL = 0x10, "input.protocol";
+    /// An evaluation took too long.
+    EVALUATED = 0x11, "input.evaluated";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.
@@ -128,6 +130,10 @@ kinds! {
     UNLATCHED = 0x211, "event.unlatched";
     /// How the wallet's profit stands.
     PROFIT = 0x212, "event.profit";
+    /// Where trading stands changed.
+    STATE = 0x213, "event.state";
+    /// An evaluation took too long.
+    SLOW_EVALUATION = 0x214, "event.slow_evaluation";
     /// The cancel of a doubt's scope was answered.
     DOUBT_CANCELED = 0x230, "event.doubt_canceled";
     /// Caution after a doubt is over.

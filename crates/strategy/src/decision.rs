@@ -10,6 +10,16 @@ pub struct Decision {
     rests: Vec<Rest>,
     used: usize,
     basket: Option<Basket>,
+    opportunities: Vec<(MarketId, Opportunity)>,
+}
+
+/// What an instance sees in a market beyond quoting. It opens the trading state in which the matching buys are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opportunity {
+    /// Both outcomes can be bought for less than they pay together.
+    Pair,
+    /// The winner is known before the book shows it.
+    Winner,
 }
 
 /// The complete set of quotes that an instance wants to have resting in one market.
@@ -64,6 +74,7 @@ impl Decision {
     pub fn clear(&mut self) {
         self.used = 0;
         self.basket = None;
+        self.opportunities.clear();
     }
 
     /// Asks for a basket. It is accepted once, and only while no other of the instance is on its way.
@@ -75,6 +86,17 @@ impl Decision {
     #[must_use]
     pub const fn basket(&self) -> Option<&Basket> {
         self.basket.as_ref()
+    }
+
+    /// Says what is seen in a market, at each evaluation for as long as it is there.
+    pub fn sees(&mut self, market: MarketId, opportunity: Opportunity) {
+        self.opportunities.push((market, opportunity));
+    }
+
+    /// What is seen, in the order in which it was said.
+    #[must_use]
+    pub fn opportunities(&self) -> &[(MarketId, Opportunity)] {
+        &self.opportunities
     }
 
     /// Begins a complete new set for a market.

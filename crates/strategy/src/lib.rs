@@ -30,7 +30,7 @@ pub mod testing;
 mod view;
 
 pub use config::{ParameterError, StrategyConfig};
-pub use decision::{Decision, Rest};
+pub use decision::{Decision, Opportunity, Rest};
 pub use flow::{OwnFill, OwnFills};
 pub use view::{BasketView, MarketView, OwnOrder, Position, SettlementRule, Truth, Underlying, View, Working};
 

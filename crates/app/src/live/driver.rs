@@ -1,6 +1,7 @@
 //! The loop.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -16,6 +17,7 @@ use super::attend::{self, Attendance};
 use super::end;
 use super::recorder::{IntoLanes, Recorder};
 use super::start::Started;
+use super::stopwatch;
 use super::table::Screen;
 use crate::control::{Answer, Ask, Asks};
 use crate::failure::Failure;
@@ -42,6 +44,8 @@ struct Driver {
     halted_for_space: bool,
     asks: Asks,
     attendance: Attendance,
+    /// Evaluations that took too long.
+    slow: Receiver<Input<'static>>,
     pulse: Pulse,
     /// What the watchdog did while this thread stood still.
     stalls: UnboundedReceiver<GuardReport>,
@@ -100,13 +104,15 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     }
     let tick_to_order = Histogram::new_with_bounds(1, 60_000_000, 3)
         .map_err(|error| Failure::Running(format!("no histogram: {error}")))?;
-    let engine = Engine::new();
+    let mut engine = Engine::new();
+    let slow = stopwatch::watch(&mut engine);
     let pulse = Pulse::default();
     let (watchdog, stalls) = Watchdog::start(pulse.clone(), guardian, stall, dir.clone())
         .map_err(|error| Failure::Running(format!("no watchdog: {error}")))?;
     let mut driver = Driver {
         clock,
         engine,
+        slow,
         lanes,
         recorder,
         edge,
@@ -209,6 +215,7 @@ impl Driver {
             #[cfg(test)]
             super::tests::prank();
             let more = self.lanes.slice(&mut self.engine, &mut self.recorder);
+            self.slow.try_iter().for_each(|input| self.lanes.push(OwnedInput::Other(input)));
             self.pulse.beat();
             self.hand_on(woken);
             if !more || self.recorder.pages().fault().is_some() {

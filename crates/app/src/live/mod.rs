@@ -9,6 +9,7 @@ mod end;
 mod hold;
 mod recorder;
 mod start;
+mod stopwatch;
 mod table;
 #[cfg(test)]
 mod tests;
