@@ -93,6 +93,8 @@ fn assert_every_run_replays(data: &Path) {
         let replay = oddsmith(data, &["replay", &dir.to_string_lossy()]);
         assert_eq!(replay.code, 0, "{}{}", replay.out, replay.err);
         assert!(replay.out.contains("identical"), "{}", replay.out);
+        let audit = oddsmith(data, &["audit", &dir.to_string_lossy()]);
+        assert_eq!(audit.code, 0, "{}{}", audit.out, audit.err);
     }
 }
 

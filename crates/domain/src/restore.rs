@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, AssetId, BookingId, InstanceId, Latched, MarketCard, MarketId, Movement, OrderId, OrderState, PlaceOrder,
-    Price, ProfitMark, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
+    Address, AssetId, InstanceId, Latched, MarketCard, MarketId, Movement, OrderId, OrderState, PlaceOrder, Price,
+    ProfitMark, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
 };
 
 /// The facts with which a run of the same account ended: taken from the events of its journal, never decided again.
@@ -35,8 +35,6 @@ pub struct Restore {
     pub accounts: Vec<RestoredAccount>,
     /// The capital that profit is counted from; `None` if the venue had not told it.
     pub capital: Option<Usdc>,
-    /// The latest bookings, so that none is made again.
-    pub bookings: Vec<BookingId>,
     /// What stops or narrows trading.
     pub latches: Vec<Latched>,
     /// How the profit stood, and what the day's loss is counted from.

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
-    Action, Address, AssetId, BookingId, DoubtCause, Event, Input, InstanceId, MarketCard, MarketId, OrderId,
-    OrderState, Output, OutputBody, Price, ProfitMark, Restore, RestoredAccount, RestoredBooking, RestoredFill,
-    RestoredMarket, RestoredOrder, RunId, Scope, Shares, SubAccount, Time, TradeStatus, Usdc,
+    Action, Address, AssetId, DoubtCause, Event, Input, InstanceId, MarketCard, MarketId, OrderId, OrderState, Output,
+    OutputBody, Price, ProfitMark, Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket,
+    RestoredOrder, RunId, Scope, Shares, SubAccount, Time, TradeStatus, Usdc,
 };
 use oddsmith_risk::Latches;
 
@@ -19,8 +19,6 @@ use crate::fills::FillKey;
 const KEPT_ORDERS: usize = 1_000;
 /// How many finally settled fills are kept, so that none is counted again.
 const KEPT_FILLS: usize = 3_000;
-/// How many bookings are kept.
-const KEPT_BOOKINGS: usize = 1_000;
 /// How far before its end a run's matches are read again, in seconds.
 const OVERLAP_S: u64 = 600;
 
@@ -41,7 +39,6 @@ pub struct Facts {
     forgotten_s: u64,
     accounts: BTreeMap<(MarketId, InstanceId), SubAccount>,
     capital: Option<Usdc>,
-    bookings: VecDeque<BookingId>,
     latches: Latches,
     profit: Option<ProfitMark>,
     stopped: bool,
@@ -65,7 +62,6 @@ struct Known {
 enum Pending {
     Fill(FillKey, RestoredBooking),
     Settlement(FillKey, TradeStatus),
-    Booking((MarketId, InstanceId), BookingId),
 }
 
 impl Facts {
@@ -112,9 +108,6 @@ impl Facts {
             }
             Event::Settlement { trade, order, status } => {
                 self.pending.push(Pending::Settlement(FillKey { trade: *trade, order: *order }, *status));
-            }
-            Event::Booking { id, instance, market, .. } => {
-                self.pending.push(Pending::Booking((*market, *instance), *id));
             }
             Event::Ledger { instance, market, account } => {
                 self.accounts.insert((*market, *instance), *account);
@@ -176,12 +169,6 @@ impl Facts {
                 _ if !belongs => self.pending.push(pending),
                 Pending::Fill(key, booking) => self.book(key, booking),
                 Pending::Settlement(key, status) => self.settle(key, status),
-                Pending::Booking(_, id) => {
-                    self.bookings.push_back(id);
-                    if self.bookings.len() > KEPT_BOOKINGS {
-                        self.bookings.pop_front();
-                    }
-                }
             }
         }
     }
@@ -191,7 +178,6 @@ impl Facts {
         let at = |booking: &RestoredBooking| (booking.asset.market(), booking.owner);
         match pending {
             Pending::Fill(_, booking) => Some(at(booking)),
-            Pending::Booking(place, _) => Some(*place),
             Pending::Settlement(key, _) => match self.fills.get(key) {
                 Some(booked) => booked.as_ref().map(at),
                 None => told.iter().find_map(|other| match other {
@@ -267,7 +253,6 @@ impl Facts {
         self.forgotten_s = restore.trades_since_s.saturating_sub(1);
         self.unread_s = Some(restore.trades_since_s);
         self.capital = restore.capital;
-        self.bookings = restore.bookings.iter().copied().collect();
         self.profit = restore.profit;
         self.stopped = restore.stopped;
         restore.latches.iter().for_each(|l| self.latches.apply(&Event::Latched(l.clone())));
@@ -329,7 +314,6 @@ impl Facts {
             instances: self.names,
             markets,
             capital: self.capital,
-            bookings: self.bookings.into(),
             latches: self.latches.iter().cloned().collect(),
             profit: self.profit,
             stopped: self.stopped,
