@@ -2,7 +2,8 @@
 
 use oddsmith_domain::{
     CancelOutcome, DoubtCause, Event, InstanceId, KillReason, Latch, LatchScope, Latched, MarketId, MarketSource,
-    OrderId, OrderState, Outcome, Output, PlaceOutcome, ProfitMark, RefusalCode, Scope, Time, TradingMode, Usdc,
+    OrderId, OrderState, Outcome, Output, PlaceOutcome, ProfitMark, RefusalCode, Scope, SubAccount, Time, TradingMode,
+    Usdc,
 };
 use oddsmith_risk::Went;
 
@@ -11,6 +12,9 @@ use crate::core::Engine;
 /// The doubts by which a latch halts the wallet or a market: everything is cancelled, and it is shown that nothing is left.
 const LATCH_CAUSES: [DoubtCause; 4] =
     [DoubtCause::KillSwitch, DoubtCause::DailyLoss, DoubtCause::Breaker, DoubtCause::Halted];
+
+/// For how many seconds after its begin a run waits for the books of what it holds before it looks at its profit.
+const MARKS_WAIT_S: u64 = 60;
 
 impl Engine {
     /// Throws the kill switch.
@@ -69,7 +73,9 @@ impl Engine {
     /// Looks at the profit and at what ends by itself.
     pub(crate) fn watch_latches(&mut self, profit: Usdc, now: Time, out: &mut Vec<Output>) {
         let mut events = self.gate.latches_mut().expire(now.wall_ns);
-        events.extend(self.gate.mark(profit, now.wall_ns));
+        if !self.awaits_marks(now) {
+            events.extend(self.gate.mark(profit, now.wall_ns));
+        }
         self.watch_narrowings(now);
         self.watch_connection(now, out);
         if events.is_empty() {
@@ -80,6 +86,16 @@ impl Engine {
         if changed {
             self.apply_latches(now, out);
         }
+    }
+
+    /// Whether something is held whose value is not known yet, soon after the begin of a run: what it has lost before would look
+    /// as if it had been won back.
+    fn awaits_marks(&self, now: Time) -> bool {
+        let unknown = |(_, market, account): (InstanceId, MarketId, &SubAccount)| {
+            let open = self.markets.get(market.index()).filter(|market| !market.resolved);
+            account.shares.iter().any(|shares| !shares.is_zero()) && open.is_some_and(|market| market.mark.is_none())
+        };
+        now.wall_s() < self.started_s.saturating_add(MARKS_WAIT_S) && self.ledger.accounts().any(unknown)
     }
 
     /// A venue that is out of reach for too long is a matter for a person.

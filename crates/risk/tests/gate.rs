@@ -138,6 +138,16 @@ fn one_denial_for_each_state_of_things() {
 }
 
 #[test]
+fn the_gross_limit_shrinks_near_the_end() {
+    let limits = || Limits { max_gross_shares: Shares::from_whole(100), ..Limits::default() };
+    let buy = order(Outcome::Yes, Side::Buy, "0.5", "70");
+    assert_eq!(check(limits(), buy, |_| {}), Ok(()));
+    // Three minutes before the end three quarters of the limit are left, one minute before it a half.
+    assert_eq!(check(limits(), buy, |s| s.wall_s = NOON + 3_600 - 180), Ok(()));
+    assert_eq!(check(limits(), buy, |s| s.wall_s = NOON + 3_600 - 61), Err(Denial::GrossPosition));
+}
+
+#[test]
 fn getting_out_is_always_allowed() {
     let card = card();
     let mut exposure = MarketExposure::new([Shares::from_whole(900), Shares::ZERO], [usd(450), Usdc::ZERO]);
