@@ -13,7 +13,7 @@ use support::oddsmith;
 fn quotes_by_rest_when_the_market_socket_is_refused_and_by_the_socket_afterwards() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
     exchange.faults().refuse_channel(Channel::Market, true);
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let flags = venue_flags(&exchange);
     let mut arguments: Vec<&str> = flags.iter().map(String::as_str).collect();
     let soon = ["engine.doubt.degraded_after_ms=1000", "engine.doubt.degraded_tolerance_ticks=5"];

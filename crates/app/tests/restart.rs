@@ -105,7 +105,7 @@ fn predecessor(manifest: &serde_json::Value) -> Option<RunId> {
 #[test]
 fn killed_again_and_again_it_agrees_with_the_exchange_to_the_millionth() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut chance = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos();
     for life in 0..5 {
         let mut live = start(data.path(), &exchange, &[]);
@@ -138,7 +138,7 @@ fn killed_again_and_again_it_agrees_with_the_exchange_to_the_millionth() {
 #[test]
 fn a_torn_end_is_asked_for_at_the_venue() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = start(data.path(), &exchange, &[]);
     live.wait_for("orders", |said| figure(said, " sent,") > 30);
     live.child.kill().expect("killed");
@@ -162,7 +162,7 @@ fn a_torn_end_is_asked_for_at_the_venue() {
 #[test]
 fn a_kill_switch_survives_and_only_a_reset_undoes_it() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let mut live = start(data.path(), &exchange, &[]);
     live.wait_for("order", |said| figure(said, " open ") > 0);
     assert_eq!(oddsmith(data.path(), &["kill"]).code, 0);
@@ -190,7 +190,7 @@ fn a_kill_switch_survives_and_only_a_reset_undoes_it() {
 #[test]
 fn a_past_that_cannot_be_read_stops_the_start_until_it_is_given_up() {
     let exchange = Server::start(ServerConfig::default()).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = support::data();
     let live = start(data.path(), &exchange, &[]);
     live.wait_for("orders", |said| figure(said, " sent,") > 20);
     live.interrupt();

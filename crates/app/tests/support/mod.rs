@@ -229,6 +229,10 @@ impl Drop for Data {
         let Ok(runs) = fs::read_dir(self.path().join("runs")) else { return };
         for run in runs {
             let run = run.expect("an entry").path();
+            // One that a test has damaged cannot be read, which is its own test's business.
+            if oddsmith(self.path(), &["journal", "verify", &run.to_string_lossy()]).code != 0 {
+                continue;
+            }
             let audit = oddsmith(self.path(), &["audit", &run.to_string_lossy()]);
             assert_eq!(audit.code, 0, "{}{}", audit.out, audit.err);
         }
