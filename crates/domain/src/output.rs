@@ -654,6 +654,15 @@ pub enum Event {
         /// How many fills are remembered.
         fills: u32,
     },
+    /// The venue said more than is known: told at most once a minute for each channel, counted always.
+    Unfamiliar {
+        /// Elements of an unknown kind since the run began.
+        events: u64,
+        /// Unknown fields of known elements since the run began.
+        fields: u64,
+        /// Where the first of them stands in the frame, at most 200 bytes.
+        sample: String,
+    },
     /// A market came or went.
     Listing {
         /// The market.

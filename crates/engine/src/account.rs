@@ -25,6 +25,7 @@ impl Engine {
             // A fill may have been in it.
             self.doubt_wallet(DoubtCause::Mismatch, now, out);
         }
+        self.unfamiliar[1].note((report.unknown_events, 0), (bytes, None), now, (&mut self.emit, out));
         for event in &events {
             match event {
                 UserEvent::Trade(trade) => self.on_trade(trade, now, out),

@@ -25,6 +25,7 @@ use crate::market::Market;
 use crate::markets::Markets;
 use crate::restore::Reach;
 use crate::slow::Stopwatch;
+use crate::unfamiliar::Unfamiliar;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
 pub const MAX_PLACEMENTS: usize = 15;
@@ -109,6 +110,8 @@ pub struct Engine {
     pub(crate) pending: bool,
     pub(crate) scratch: Scratch,
     pub(crate) counts: Counts,
+    /// What the market and the user channel said beyond what is known.
+    pub(crate) unfamiliar: [Unfamiliar; 2],
 }
 
 /// How a market-channel connection stands.
@@ -210,6 +213,7 @@ impl Engine {
             pending: false,
             scratch: Scratch::default(),
             counts: Counts::default(),
+            unfamiliar: <[Unfamiliar; 2]>::default(),
         }
     }
 
@@ -314,6 +318,12 @@ impl Engine {
             self.emit.event(out, Event::Undecodable { elements: report.undecodable, why });
             self.compare_exposed(source, now, out);
         }
+        self.unfamiliar[0].note(
+            (report.unknown_events, report.unknown_fields),
+            (bytes, report.first_unknown),
+            now,
+            (&mut self.emit, out),
+        );
         let mut touched: Option<MarketId> = None;
         for event in &batch.events {
             let Some(id) = market_of(event) else { continue };

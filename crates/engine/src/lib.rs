@@ -57,6 +57,7 @@ mod settings;
 mod slow;
 mod states;
 mod tick;
+mod unfamiliar;
 mod view;
 mod watchdog;
 

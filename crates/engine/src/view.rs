@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::core::Engine;
 use crate::market::Market;
+use crate::unfamiliar::Unfamiliar;
 
 /// The engine at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -109,6 +110,8 @@ pub struct Totals {
     pub frames: u64,
     /// Frames, or parts of them, that were not understood.
     pub undecodable: u64,
+    /// Elements and fields of frames that were understood and are not known.
+    pub unfamiliar: u64,
     /// Evaluations of strategies.
     pub evaluations: u64,
     /// Orders sent.
@@ -256,6 +259,7 @@ impl Engine {
             fees: self.ledger.accounts().map(|(_, _, a)| a.fees).sum(),
             frames: self.counts.frames,
             undecodable: self.counts.undecodable,
+            unfamiliar: self.unfamiliar.iter().map(Unfamiliar::total).sum(),
             evaluations: self.counts.evaluations,
             placed: self.counts.placed,
             canceled: self.counts.canceled,

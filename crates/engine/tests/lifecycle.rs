@@ -207,3 +207,30 @@ fn a_late_fill_of_a_market_that_was_left_is_still_counted() {
     assert_eq!(desk.engine.held(order.instance, order.asset), Shares::from_whole(5));
     assert_eq!(desk.engine.market_count(), 1, "what is held is not forgotten");
 }
+
+#[test]
+fn what_the_venue_says_beyond_what_is_known_is_counted_and_shown_now_and_then() {
+    let mut desk = Desk::quoting();
+    let told = |desk: &Desk| {
+        let of = |e: &&Event| match e {
+            Event::Unfamiliar { events, fields, sample } => Some((*events, *fields, sample.clone())),
+            _ => None,
+        };
+        desk.events().iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let new_kind =
+        format!(r#"{{"event_type":"moon_phase","market":"{}","phase":"{}"}}"#, card(0).condition, "x".repeat(500));
+    for _ in 0..10 {
+        desk.frame(new_kind.as_bytes());
+    }
+    let first = told(&desk);
+    assert_eq!(first.len(), 1, "once a minute: {first:?}");
+    assert_eq!((first[0].0, first[0].1), (1, 0));
+    assert!(first[0].2.contains("moon_phase") && first[0].2.len() <= 200, "{first:?}");
+    assert_eq!(desk.engine.view(desk.now).totals.unfamiliar, 10, "all are counted");
+    desk.put(&Input::User { bytes: br#"{"event_type":"tea_time","id":"7"}"# });
+    assert_eq!(told(&desk).len(), 2, "the user channel tells its own");
+    desk.run_for(61_000);
+    desk.frame(new_kind.as_bytes());
+    assert_eq!(told(&desk).last().map(|(events, ..)| *events), Some(11));
+}

@@ -182,6 +182,7 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
             (Kind::STATE, Ids { market: Some(*market), instance: *instance, ..none })
         }
         Event::SlowEvaluation { instance, .. } => (Kind::SLOW_EVALUATION, Ids { instance: Some(*instance), ..none }),
+        Event::Unfamiliar { .. } => (Kind::UNFAMILIAR, none),
         Event::Listing { market, .. } => (Kind::LISTING, Ids { market: Some(*market), ..none }),
     }
 }

@@ -164,6 +164,8 @@ kinds! {
     RESTORED = 0x242, "event.restored";
     /// A market came or went.
     LISTING = 0x250, "event.listing";
+    /// The venue said more than is known.
+    UNFAMILIAR = 0x251, "event.unfamiliar";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

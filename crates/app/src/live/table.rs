@@ -95,7 +95,7 @@ pub fn table(view: &EngineView, edge: &EdgeStatus, latency: &str) -> String {
     );
     let _ = writeln!(
         out,
-        "orders: {} sent, {} cancelled, {} refused, {} open  |  fills: {} ({} not settled)  |  frames: {} ({} not understood)",
+        "orders: {} sent, {} cancelled, {} refused, {} open  |  fills: {} ({} not settled)  |  frames: {} ({} not understood, {} unfamiliar parts)",
         totals.placed,
         totals.canceled,
         totals.refused,
@@ -104,6 +104,7 @@ pub fn table(view: &EngineView, edge: &EdgeStatus, latency: &str) -> String {
         totals.unsettled,
         totals.frames,
         totals.undecodable,
+        totals.unfamiliar,
     );
     let _ = writeln!(
         out,
