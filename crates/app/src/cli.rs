@@ -1,6 +1,8 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,6 +74,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Play hours of trading with everything that can go wrong, under virtual time, and look for what must never be.
+    ///
+    /// Each seed is a world of its own: engine, edge, codecs, exchange and journal, faults and kills drawn from the seed. Prints what
+    /// each seed held and the totals. The first thing that must never be is printed with what came before it, and ends the command
+    /// with exit code 1, as too little of anything does. The same seed does the same again.
+    Simulate(SimulateArguments),
     /// Make a running engine cancel everything and quote nothing, until `resume`.
     ///
     /// Ends with exit code 0 when the engine has handled it and the venue has shown that nothing is left, and with 1 when that was not
@@ -176,6 +184,37 @@ pub struct GuardArguments {
     /// The file with the API credentials; the one that the run has left in its directory if not given.
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+}
+
+/// What to simulate.
+#[derive(Debug, clap::Args)]
+pub struct SimulateArguments {
+    /// The seeds, first and last: `1..21` is twenty-one of them. One number is one seed.
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "1..4")]
+    pub seeds: RangeInclusive<u64>,
+    /// Hours of virtual time for each seed.
+    #[arg(long, value_name = "H", default_value_t = 1)]
+    pub hours: u32,
+    /// Seeds that are played at the same time; as many as there are processor cores if not given.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Print one JSON object per seed, and one with the totals.
+    #[arg(long)]
+    pub json: bool,
+    /// Play with this bug in the engine.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_name = "BUG")]
+    pub planted: Option<String>,
+}
+
+/// Seeds such as `7` or `1..21`, the last one included.
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| "two numbers are needed, such as 1..21".to_owned());
+    let (first, last) = match text.split_once("..") {
+        None => (number(text)?, number(text)?),
+        Some((first, last)) => (number(first)?, number(last)?),
+    };
+    if first > last { Err("the first seed is greater than the last".to_owned()) } else { Ok(first..=last) }
 }
 
 /// How to serve the exchange.
@@ -297,6 +336,15 @@ mod tests {
         }
         for text in ["", "s", "-1s", "1.5h", "1d", "99999999999"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seeds_are_one_or_a_range() {
+        assert_eq!(seeds("7"), Ok(7..=7));
+        assert_eq!(seeds("1..21"), Ok(1..=21));
+        for text in ["", "a", "1..", "..3", "5..4", "1...2", "-1"] {
+            assert!(seeds(text).is_err(), "{text}");
         }
     }
 

@@ -73,6 +73,11 @@ impl DataDir {
         self.root.join("wallets")
     }
 
+    /// Where simulations keep their journals.
+    pub fn simulations_dir(&self) -> PathBuf {
+        self.root.join("simulations")
+    }
+
     /// Every run, oldest first; those without a readable manifest before the others.
     pub fn runs(&self) -> Result<Vec<Run>, Failure> {
         let folder = self.runs_dir();

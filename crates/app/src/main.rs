@@ -52,6 +52,10 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         }
         Command::Exchange(arguments) => command::exchange::run(arguments),
         Command::Config { action } => command::config::run(action),
+        Command::Simulate(simulation) => {
+            let data = data::DataDir::find(arguments.data.as_deref());
+            command::simulate::run(&data, simulation)
+        }
         Command::Replay { run, config, set, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)

@@ -91,7 +91,11 @@ const UNFINISHED: [(&str, &str); 4] = [
 ];
 
 /// Exceptions: file, word, and why it is right there.
-const ALLOWED: [(&str, &str, &str); 0] = [];
+const ALLOWED: [(&str, &str, &str); 1] = [(
+    "crates/domain/src/planted.rs",
+    "std::sync",
+    "the bugs that are planted for the simulation are switched on for a whole process; no other build has the file",
+)];
 
 #[test]
 fn pure_rooms_name_nothing_outside_themselves() {

@@ -30,6 +30,8 @@ mod latch;
 mod market;
 mod order;
 mod output;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod price;
 mod restore;
 mod side;
@@ -68,3 +70,21 @@ pub use side::{Outcome, Side};
 pub use state::{StateCause, TradingState};
 pub use tick::Tick;
 pub use time::{Millis, Time};
+
+/// Whether a bug is switched on that was put here on purpose; see the module `planted`, which only a build with that feature has.
+#[cfg(feature = "planted")]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        $crate::planted::is($crate::planted::Bug::$bug)
+    };
+}
+
+/// Whether a bug is switched on that was put here on purpose: never, in this build.
+#[cfg(not(feature = "planted"))]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oddsmith_domain::{ActionSeq, DoubtCause, Time};
+use oddsmith_domain::{ActionSeq, DoubtCause, Time, planted};
 
 /// Causes that end when the venue has shown its account, with nothing of ours left in it.
 pub(crate) const VERIFIED: [DoubtCause; 6] = [
@@ -68,8 +68,9 @@ impl Doubt {
     }
 
     /// Whether the scope may quote.
-    pub(crate) const fn may_quote(&self) -> bool {
+    pub(crate) fn may_quote(&self) -> bool {
         matches!(self.phase, Phase::Clear | Phase::Caution(_))
+            || (planted!(DoubtIgnored) && matches!(self.phase, Phase::CoolDown(_)))
     }
 
     pub(crate) const fn is_cautious(&self) -> bool {

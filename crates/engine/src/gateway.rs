@@ -2,7 +2,7 @@
 
 use oddsmith_domain::{
     AccountOrder, CancelOutcome, CanceledOrders, DifferenceKind, DoubtCause, Event, GatewayInput, GatewayOutcome,
-    OrderId, OrderState, Output, PlaceOutcome, RequestKind, Scope, Time, UnknownCause, VenueOrderStatus,
+    OrderId, OrderState, Output, PlaceOutcome, RequestKind, Scope, Time, UnknownCause, VenueOrderStatus, planted,
 };
 
 use crate::breaker::{verdict, verdict_of_book};
@@ -78,6 +78,7 @@ impl Engine {
                 self.pause(id, now);
                 self.rejected(id, now, out);
             }
+            PlaceOutcome::Unknown(_) if planted!(UnknownForgotten) => self.rejected(id, now, out),
             // The user channel, or a cancel of everything, may have told its fate before the answer failed.
             PlaceOutcome::Unknown(cause) if self.awaits_fate(id) => {
                 self.change(id, OrderState::Unknown, now, out);
@@ -92,6 +93,7 @@ impl Engine {
         self.note_cancel(id, outcome, now, out);
         match outcome {
             CancelOutcome::Canceled => self.gone(id, now, out),
+            CancelOutcome::Unknown(_) if planted!(CancelAssumed) => self.gone(id, now, out),
             // Matched, or cancelled before: its own report says which.
             CancelOutcome::Gone(_) => self.query(*id, out),
             CancelOutcome::Refused(_) | CancelOutcome::NotSent(_) => {

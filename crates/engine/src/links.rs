@@ -6,7 +6,7 @@
 use oddsmith_book::ShardProof;
 use oddsmith_domain::{
     AssetId, DoubtCause, Event, Link, LinkState, MarketBatch, MarketEvent, MarketId, MarketSource, Outcome, Output,
-    Price, Time,
+    Price, Time, planted,
 };
 
 use crate::config::ns;
@@ -57,6 +57,7 @@ impl Engine {
                     }
                 }
             }
+            (Link::Market(_), LinkState::Down(_) | LinkState::Silent) if planted!(SilenceIgnored) => {}
             (Link::Market(shard), LinkState::Down(_) | LinkState::Silent) => self.lose_shard(shard, state, now, out),
             (Link::User, LinkState::Up) => self.wallet.resolve(DoubtCause::UserLink),
             (Link::User, LinkState::Down(_) | LinkState::Silent) => self.doubt_wallet(DoubtCause::UserLink, now, out),

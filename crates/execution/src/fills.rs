@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
     AccountTrade, Address, AssetId, FeeSchedule, InstanceId, Movement, OrderId, Outcome, Price, Shares, Side, TradeId,
-    TradeStatus, Usdc,
+    TradeStatus, Usdc, planted,
 };
 
 use crate::ledger::{Ledger, Place};
@@ -65,7 +65,7 @@ pub fn own_legs(
             side: leg.side,
             price: leg.price,
             size: leg.size,
-            notional: leg.size.cost_floor(leg.price),
+            notional: if planted!(Rounding) { leg.size.cost_ceil(leg.price) } else { leg.size.cost_floor(leg.price) },
             fee: Usdc::ZERO,
             taker: false,
         })
@@ -185,6 +185,9 @@ impl Fills {
     ) -> Applied {
         let key = FillKey { trade, order: leg.order };
         match self.booked.get(&key).copied() {
+            Some(Some(_)) if planted!(DoubleFill) && status == TradeStatus::Confirmed => {
+                self.book(ledger, key, status, leg, (owner, asset))
+            }
             Some(Some(booked)) => match self.settle(ledger, key, booked, status) {
                 Applied::Known if booked.size != leg.size => Applied::Disagrees(booked.size),
                 applied => applied,
@@ -233,7 +236,7 @@ impl Fills {
             self.unsettled = if is { self.unsettled.saturating_sub(1) } else { self.unsettled + 1 };
         }
         booked.status = status;
-        if status == TradeStatus::Failed {
+        if status == TradeStatus::Failed && !planted!(SkippedUndo) {
             self.unsettled = self.unsettled.saturating_sub(1);
             ledger.undo(booked.place(), booked.way(), &booked.movement);
         }
@@ -245,6 +248,9 @@ impl Fills {
     }
 
     fn finish(&mut self, key: FillKey) {
+        if planted!(TombstoneForgotten) {
+            self.booked.remove(&key);
+        }
         self.finished.push_back(key);
         if self.finished.len() > REMEMBERED
             && let Some(oldest) = self.finished.pop_front()

@@ -1,6 +1,6 @@
 //! What a market can cost at worst.
 
-use oddsmith_domain::{Outcome, Price, Shares, Side, Usdc};
+use oddsmith_domain::{Outcome, Price, Shares, Side, Usdc, planted};
 
 /// An order that may still fill: one that rests, is on its way, or whose fate is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,10 @@ impl MarketExposure {
     pub fn worst(&self) -> Worst {
         let [if_yes, if_no] = self.losses();
         let loss = if_yes.max(if_no).max(Usdc::ZERO);
+        if planted!(PendingUncounted) {
+            let [yes, no] = self.held;
+            return Worst { position: [yes, no], net: (yes - no).abs(), gross: yes + no, loss, orders: 0 };
+        }
         let [yes, no] = [0, 1].map(|i| self.held[i] + self.open_buys[i]);
         let net_up = yes - self.held[1] + self.open_sells[1];
         let net_down = self.held[0] - self.open_sells[0] - no;

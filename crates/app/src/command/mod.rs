@@ -9,4 +9,5 @@ pub mod journal;
 pub mod operator;
 pub mod replay;
 pub mod run;
+pub mod simulate;
 pub mod verify;

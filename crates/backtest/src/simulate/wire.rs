@@ -1,456 +1,295 @@
-//! What lies between an engine and its venue: latency, loss, repetition, silence.
+//! The network between the simulated process and the exchange: latencies, order of arrival, and what gets lost on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use oddsmith_domain::{
-    AccountOrder, AccountSnapshot, AccountTrade, Action, ActionSeq, Address, CancelOutcome, CanceledOrders, FetchWhat,
-    GatewayInput, GatewayOutcome, Link, LinkState, MakerLeg, MarketId, PlaceOutcome, RefusalCode, Time, TradeStatus,
-    UnknownCause, VenueOrderStatus,
-};
-use oddsmith_exchange::core::{
-    Core, KeyId, Leg, Mode, Order, OrderStatus, PlaceRequest, PlacedStatus, Refusal, Settlement, Trade, TradeState,
-};
+use oddsmith_domain::Time;
+use oddsmith_exchange::server::{SocketId, Ticket};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A request that is not answered in this time has no known outcome.
-const TIMEOUT_NS: u64 = 3 * Time::SECOND;
-/// How often a connection that lives shows it.
-const ALIVE_NS: u64 = Time::SECOND;
+use super::edge::Line;
+
+/// One way, in nanoseconds.
+const LATENCY: std::ops::Range<u64> = 2 * Time::MILLI..25 * Time::MILLI;
+/// A request of the side that gets no answer is given up after this time.
+const SIDE_TIMEOUT_NS: u64 = 5 * Time::SECOND;
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asker {
+    /// An order connection, of this generation.
+    Orders { line: Line, generation: u64 },
+    /// A read of the side.
+    Read(u64),
+}
 
 /// Something that arrives.
-#[derive(Debug)]
-pub(super) enum Delivery {
-    Frame(Vec<u8>),
-    Book(Vec<u8>),
-    User(Vec<u8>),
-    Reply(Box<GatewayInput>),
-    Request(ActionSeq, Action),
-    Link(Link, LinkState),
-    Alive,
+#[derive(Clone, Debug)]
+pub(super) enum Arrival {
+    /// At the exchange: a wish to connect.
+    Dial { line: Line, generation: u64 },
+    /// At the exchange: a text.
+    Text { socket: SocketId, text: String },
+    /// At the exchange: the end of a connection.
+    HangUp { socket: SocketId },
+    /// At the exchange: a request.
+    Request { asker: Asker, bytes: Vec<u8>, fate: Fate },
+    /// At the process: the outcome of a dial.
+    Dialed { line: Line, generation: u64, open: bool },
+    /// At the process: a text.
+    Frame { line: Line, generation: u64, text: Vec<u8> },
+    /// At the process: the end of a connection.
+    Ended { line: Line, generation: u64 },
+    /// At the process: an answer, or that there will be none.
+    Answer { asker: Asker, bytes: Option<Vec<u8>> },
 }
 
-/// The kinds of faults that are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fault {
-    /// The next request arrives, its answer does not.
-    LoseAnswer,
-    /// The next request does not arrive.
-    LoseRequest,
-    /// The next request arrives after its sender has given up.
-    LateRequest,
-    /// The user channel is down for a while; what it would have said is never said.
-    UserDown,
-    /// The market channel is down for a while.
-    MarketDown,
-    /// The next market frame is lost, and nobody says so.
-    DropFrame,
-    /// The next user frames come twice.
-    RepeatUser,
-    /// The next user frames overtake each other.
-    ShuffleUser,
-    /// The next match of ours does not settle as it should.
-    BadSettlement,
-    /// The matching engine restarts.
-    Restart,
+impl Arrival {
+    /// Whether it arrives at the process, rather than at the exchange.
+    pub(super) const fn is_for_process(&self) -> bool {
+        matches!(self, Arrival::Dialed { .. } | Arrival::Frame { .. } | Arrival::Ended { .. } | Arrival::Answer { .. })
+    }
 }
 
-const FAULTS: [Fault; 10] = [
-    Fault::LoseAnswer,
-    Fault::LoseRequest,
-    Fault::LateRequest,
-    Fault::UserDown,
-    Fault::MarketDown,
-    Fault::DropFrame,
-    Fault::RepeatUser,
-    Fault::ShuffleUser,
-    Fault::BadSettlement,
-    Fault::Restart,
-];
+/// What becomes of a request and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing special.
+    Served,
+    /// It is acted upon, and the connection breaks before the answer.
+    AnswerLost,
+    /// It is acted upon, and the answer takes so long.
+    AnswerLate(u64),
+    /// It is acted upon, and answered with this status instead.
+    AnsweredAs(u16),
+    /// It is not acted upon, and answered with this status.
+    TurnedAway(u16),
+}
 
-/// The wire, and the venue's front door behind it.
+/// What is wrong with the network for a while, as faults have it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Troubles {
+    /// So many requests of the order connections never arrive, and nothing is said.
+    pub(super) lose_requests: u32,
+    /// So many are acted upon, and their connections break before the answer.
+    pub(super) lose_answers: u32,
+    /// Until then requests and answers take two seconds each way.
+    pub(super) slow_until: u64,
+    /// Until then a server in front answers with status 500, having passed on half of the requests.
+    pub(super) errors_until: u64,
+    /// Until then a server in front turns every request away with status 429.
+    pub(super) limited_until: u64,
+    /// Until then books are read from a cache that was filled before.
+    pub(super) stale_until: u64,
+}
+
+/// A socket of the exchange and the line that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plug {
+    pub(super) line: Line,
+    pub(super) generation: u64,
+    pub(super) socket: SocketId,
+}
+
+/// Everything that is on its way.
 pub(super) struct Wire {
-    key: KeyId,
-    account: Address,
     rng: ChaCha8Rng,
-    queue: BTreeMap<(u64, u64), Delivery>,
+    queue: BTreeMap<(u64, u64), Arrival>,
     sent: u64,
-    /// Nothing of a channel arrives before what was sent earlier on it.
-    frames_until: u64,
-    user_until: u64,
-    heartbeat: String,
-    next_fault: u64,
-    mean_fault_ns: u64,
-    armed: BTreeSet<Fault>,
-    user_down_until: u64,
-    market_down_until: u64,
-    repeat_until: u64,
-    shuffle_until: u64,
-    faults: u64,
-    kinds: BTreeSet<Fault>,
+    /// The last arrival of each line in each direction: what is sent on one connection arrives in order.
+    last: BTreeMap<(Line, bool), u64>,
+    pub(super) plugs: Vec<Plug>,
+    pub(super) tickets: BTreeMap<Ticket, (Asker, Fate)>,
+    pub(super) troubles: Troubles,
+    cached_books: BTreeMap<Vec<u8>, Vec<u8>>,
+    asked_books: BTreeMap<Asker, Vec<u8>>,
 }
 
 impl Wire {
-    pub(super) fn new(key: KeyId, account: Address, seed: u64, faults_per_hour: u32) -> Wire {
-        let mean_fault_ns = (3_600 * Time::SECOND).checked_div(u64::from(faults_per_hour)).unwrap_or(u64::MAX);
-        let mut wire = Wire {
-            key,
-            account,
+    pub(super) fn new(seed: u64) -> Wire {
+        Wire {
             rng: ChaCha8Rng::seed_from_u64(seed ^ 0x5157_4952_4544),
             queue: BTreeMap::new(),
             sent: 0,
-            frames_until: 0,
-            user_until: 0,
-            heartbeat: String::new(),
-            next_fault: mean_fault_ns.min(30 * Time::SECOND),
-            mean_fault_ns,
-            armed: BTreeSet::new(),
-            user_down_until: 0,
-            market_down_until: 0,
-            repeat_until: 0,
-            shuffle_until: 0,
-            faults: 0,
-            kinds: BTreeSet::new(),
-        };
-        wire.put(ALIVE_NS, Delivery::Alive);
-        wire
-    }
-
-    pub(super) const fn key(&self) -> KeyId {
-        self.key
-    }
-
-    pub(super) const fn address(&self) -> Address {
-        self.account
+            last: BTreeMap::new(),
+            plugs: Vec::new(),
+            tickets: BTreeMap::new(),
+            troubles: Troubles::default(),
+            cached_books: BTreeMap::new(),
+            asked_books: BTreeMap::new(),
+        }
     }
 
     pub(super) fn next(&self) -> Option<u64> {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The next thing that has arrived by now.
-    pub(super) fn due(&mut self, now: Time) -> Option<Delivery> {
-        if self.next()? > now.mono_ns {
-            return None;
-        }
-        let (_, delivery) = self.queue.pop_first()?;
-        if matches!(delivery, Delivery::Alive) {
-            self.put(now.mono_ns + ALIVE_NS, Delivery::Alive);
-            if now.mono_ns < self.market_down_until {
-                return self.due(now);
+    /// The next thing that has arrived by now. What arrives at a process that stands still waits until `process_at`.
+    pub(super) fn due(&mut self, now: u64, process_at: u64) -> Option<Arrival> {
+        loop {
+            let ((at, number), arrival) = self.queue.pop_first()?;
+            if at > now {
+                self.queue.insert((at, number), arrival);
+                return None;
             }
-        }
-        Some(delivery)
-    }
-
-    /// Whether nothing but signs of life is on its way.
-    pub(super) fn is_empty_but_life(&self) -> bool {
-        self.queue.values().all(|delivery| matches!(delivery, Delivery::Alive))
-    }
-
-    pub(super) fn faults(&self) -> (u64, u32) {
-        (self.faults, u32::try_from(self.kinds.len()).unwrap_or(u32::MAX))
-    }
-
-    fn put(&mut self, at: u64, delivery: Delivery) {
-        self.sent += 1;
-        self.queue.insert((at, self.sent), delivery);
-    }
-
-    fn latency(&mut self) -> u64 {
-        self.rng.random_range(2 * Time::MILLI..25 * Time::MILLI)
-    }
-
-    pub(super) fn frame(&mut self, bytes: Vec<u8>, now: Time) {
-        if now.mono_ns < self.market_down_until || self.armed.remove(&Fault::DropFrame) {
-            return;
-        }
-        self.frames_until = self.frames_until.max(now.mono_ns + self.latency());
-        self.put(self.frames_until, Delivery::Frame(bytes));
-    }
-
-    pub(super) fn user(&mut self, bytes: Vec<u8>, now: Time) {
-        if now.mono_ns < self.user_down_until {
-            return;
-        }
-        if now.mono_ns < self.repeat_until {
-            let at = now.mono_ns + self.rng.random_range(0..2 * Time::SECOND);
-            self.put(at, Delivery::User(bytes.clone()));
-        }
-        let at = if now.mono_ns < self.shuffle_until {
-            now.mono_ns + self.rng.random_range(0..Time::SECOND)
-        } else {
-            self.user_until = self.user_until.max(now.mono_ns + self.latency());
-            self.user_until
-        };
-        self.put(at, Delivery::User(bytes));
-    }
-
-    /// An action sets out for the venue.
-    pub(super) fn request(&mut self, seq: u64, action: Action, now: Time) {
-        let seq = ActionSeq(seq);
-        let timeout = now.mono_ns + TIMEOUT_NS;
-        let at = now.mono_ns + self.latency();
-        if matches!(action, Action::Place(_) | Action::Cancel { .. } | Action::CancelAll) {
-            if self.armed.remove(&Fault::LoseRequest) {
-                return self.put(timeout, Delivery::Reply(unknown(seq, &action)));
+            if process_at > now && arrival.is_for_process() {
+                self.queue.insert((process_at, number), arrival);
+                continue;
             }
-            if self.armed.remove(&Fault::LateRequest) {
-                self.put(timeout, Delivery::Reply(unknown(seq, &action)));
-                // It arrives with a number that nobody awaits, so that its answer goes nowhere.
-                return self.put(timeout - Time::SECOND / 2, Delivery::Request(ActionSeq(u64::MAX), action));
-            }
-        }
-        self.put(at, Delivery::Request(seq, action));
-    }
-
-    /// The venue carries an action out and answers.
-    pub(super) fn serve(
-        &mut self,
-        seq: ActionSeq,
-        action: &Action,
-        core: &mut Core,
-        listed: &[Option<MarketId>],
-        now: Time,
-    ) {
-        let outcome = self.carry_out(action, core, listed, now);
-        if seq.0 == u64::MAX {
-            return;
-        }
-        let at = now.mono_ns + self.latency();
-        let lost = matches!(action, Action::Place(_) | Action::Cancel { .. } | Action::CancelAll)
-            && self.armed.remove(&Fault::LoseAnswer);
-        if lost {
-            return self.put(now.mono_ns + TIMEOUT_NS, Delivery::Reply(unknown(seq, action)));
-        }
-        if let Action::Fetch(FetchWhat::Book(asset)) = action
-            && let Some(book) = self.read_book(core, listed, *asset)
-        {
-            self.put(at, Delivery::Book(book));
-        }
-        self.put(at, Delivery::Reply(Box::new(GatewayInput { action: seq, outcome })));
-    }
-
-    fn carry_out(
-        &mut self,
-        action: &Action,
-        core: &mut Core,
-        listed: &[Option<MarketId>],
-        now: Time,
-    ) -> GatewayOutcome {
-        let wall = now.wall_ns;
-        match action {
-            Action::Place(place) => {
-                let request = PlaceRequest {
-                    id: place.id,
-                    fields: place.fields,
-                    order_type: place.order_type,
-                    post_only: place.post_only,
-                    expiration_s: place.expiration_s,
-                };
-                GatewayOutcome::Place(placed(core.place(self.key, &request, wall)))
-            }
-            Action::Cancel { order, .. } => GatewayOutcome::Cancel(match core.cancel(self.key, &[*order], wall) {
-                Ok(reply) if !reply.canceled.is_empty() => CancelOutcome::Canceled,
-                Ok(reply) => CancelOutcome::Gone(reply.not_canceled.first().map_or("", |(_, why)| *why).to_owned()),
-                Err(refusal) => CancelOutcome::Refused(refusal.text()),
-            }),
-            Action::CancelAll => GatewayOutcome::CancelScope(scope(core.cancel_scope(self.key, None, None, wall))),
-            Action::CancelMarket { market } => {
-                let theirs = exchange_market(listed, *market);
-                GatewayOutcome::CancelScope(scope(core.cancel_scope(self.key, theirs, None, wall)))
-            }
-            Action::Query { order } => {
-                let order = core.order(order).filter(|o| o.key == self.key);
-                GatewayOutcome::Query(Ok(order.map(|order| account_order(order, listed))))
-            }
-            Action::Heartbeat => GatewayOutcome::Heartbeat(match core.heartbeat(self.key, &self.heartbeat, wall) {
-                Ok(next) | Err(next) => {
-                    self.heartbeat = next;
-                    Ok(())
-                }
-            }),
-            Action::Subscribe { .. } | Action::Unsubscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => {
-                GatewayOutcome::Done(Ok(()))
-            }
-            Action::Fetch(FetchWhat::Account { trades_since_s }) => {
-                GatewayOutcome::Account(Ok(self.account(core, listed, *trades_since_s)))
-            }
+            return Some(arrival);
         }
     }
 
-    fn read_book(&self, core: &Core, listed: &[Option<MarketId>], asset: oddsmith_domain::AssetId) -> Option<Vec<u8>> {
-        let market = core.market(exchange_market(listed, asset.market())?)?;
-        let mut body = String::new();
-        market.snapshot(asset.outcome()).write_json(None, &mut body);
-        Some(body.into_bytes())
-    }
-
-    fn account(&self, core: &Core, listed: &[Option<MarketId>], since_s: u64) -> AccountSnapshot {
-        let Some(id) = core.account_at(&self.account) else { return AccountSnapshot::default() };
-        let Some(account) = core.account(id) else { return AccountSnapshot::default() };
-        AccountSnapshot {
-            orders: core.open_orders(account.user).map(|order| account_order(order, listed)).collect(),
-            trades: core
-                .trades_of(account.user)
-                .filter(|trade| trade.matched_ms / 1_000 >= since_s)
-                .map(|trade| account_trade(trade, listed, (self.key, self.account)))
-                .collect(),
-            collateral: account.collateral,
-            tokens: Vec::new(),
-        }
-    }
-
-    /// Now and then something goes wrong.
-    pub(super) fn draw_fault(&mut self, core: &mut Core, now: Time) {
-        if self.mean_fault_ns == u64::MAX || now.mono_ns < self.next_fault {
-            return;
-        }
-        self.next_fault = now.mono_ns + self.rng.random_range(self.mean_fault_ns / 2..self.mean_fault_ns * 3 / 2);
-        let fault = FAULTS[self.rng.random_range(0..FAULTS.len())];
-        self.faults += 1;
-        self.kinds.insert(fault);
-        let lasts = self.rng.random_range(Time::SECOND..10 * Time::SECOND);
-        let until = now.mono_ns + lasts;
-        match fault {
-            Fault::LoseAnswer | Fault::LoseRequest | Fault::LateRequest | Fault::DropFrame => {
-                self.armed.insert(fault);
-            }
-            Fault::UserDown => {
-                self.user_down_until = until;
-                self.queue.retain(|_, d| !matches!(d, Delivery::User(_)));
-                self.down(Link::User, now.mono_ns, until);
-            }
-            Fault::MarketDown => {
-                self.market_down_until = until;
-                self.queue.retain(|_, d| !matches!(d, Delivery::Frame(_)));
-                self.down(Link::Market(0), now.mono_ns, until);
-            }
-            Fault::RepeatUser => self.repeat_until = until,
-            Fault::ShuffleUser => self.shuffle_until = until,
-            Fault::BadSettlement => {
-                let all = [Settlement::Fail, Settlement::RetryThenFail, Settlement::RetryThenMine, Settlement::Late];
-                core.script_settlements([all[self.rng.random_range(0..all.len())]]);
-            }
-            Fault::Restart => {
-                let mode = Mode::Restarting { until_ns: now.wall_ns + lasts, post_only_ns: 5 * Time::SECOND };
-                core.set_mode(mode, now.wall_ns);
-            }
-        }
-    }
-
-    fn down(&mut self, link: Link, from: u64, until: u64) {
-        self.put(from, Delivery::Link(link, LinkState::Down("a drawn fault".to_owned())));
-        self.put(until, Delivery::Link(link, LinkState::Up));
-    }
-
-    /// No fault from now on.
-    pub(super) fn heal(&mut self, now: Time) {
-        self.armed.clear();
-        (self.repeat_until, self.shuffle_until) = (now.mono_ns, now.mono_ns);
-    }
-}
-
-fn exchange_market(listed: &[Option<MarketId>], market: MarketId) -> Option<MarketId> {
-    let index = listed.iter().position(|ours| *ours == Some(market))?;
-    u32::try_from(index).ok().map(MarketId)
-}
-
-fn placed(result: Result<oddsmith_exchange::core::Placed, Refusal>) -> PlaceOutcome {
-    match result {
-        Ok(placed) => PlaceOutcome::Accepted {
-            status: match placed.status {
-                PlacedStatus::Live => VenueOrderStatus::Live,
-                PlacedStatus::Matched => VenueOrderStatus::Matched,
-                PlacedStatus::Delayed => VenueOrderStatus::Delayed,
-                PlacedStatus::Unmatched => VenueOrderStatus::Unmatched,
-            },
-            trades: placed.trades,
-        },
-        Err(refusal) => {
-            let code = match refusal {
-                Refusal::PostOnlyCrosses => RefusalCode::PostOnlyWouldCross,
-                Refusal::Restarting => RefusalCode::EngineRestarting,
-                Refusal::NotEnoughBalance { .. } => RefusalCode::InsufficientBalance,
-                Refusal::MarketNotReady => RefusalCode::MarketNotReady,
-                _ => RefusalCode::Other,
-            };
-            PlaceOutcome::Refused { code, text: refusal.text() }
-        }
-    }
-}
-
-fn scope(reply: Result<oddsmith_exchange::core::CancelReply, Refusal>) -> Result<CanceledOrders, UnknownCause> {
-    match reply {
-        Ok(reply) => Ok(CanceledOrders {
-            canceled: reply.canceled,
-            not_canceled: reply.not_canceled.into_iter().map(|(id, why)| (id, why.to_owned())).collect(),
-        }),
-        Err(refusal) => Err(UnknownCause::Status(refusal.status())),
-    }
-}
-
-fn unknown(action: ActionSeq, what: &Action) -> Box<GatewayInput> {
-    let cause = UnknownCause::Timeout;
-    let outcome = match what {
-        Action::Place(_) => GatewayOutcome::Place(PlaceOutcome::Unknown(cause)),
-        Action::Cancel { .. } => GatewayOutcome::Cancel(CancelOutcome::Unknown(cause)),
-        _ => GatewayOutcome::CancelScope(Err(cause)),
-    };
-    Box::new(GatewayInput { action, outcome })
-}
-
-fn account_order(order: &Order, listed: &[Option<MarketId>]) -> AccountOrder {
-    AccountOrder {
-        id: order.id,
-        asset: our_market(listed, order.market).map(|market| market.asset(order.outcome)),
-        side: order.side,
-        price: order.price,
-        original_size: order.size,
-        size_matched: order.matched,
-        status: match order.status {
-            OrderStatus::Delayed => VenueOrderStatus::Delayed,
-            OrderStatus::Live => VenueOrderStatus::Live,
-            OrderStatus::Matched => VenueOrderStatus::Matched,
-            OrderStatus::Canceled(_) => VenueOrderStatus::Canceled,
-        },
-    }
-}
-
-fn our_market(listed: &[Option<MarketId>], market: MarketId) -> Option<MarketId> {
-    listed.get(market.index()).copied().flatten()
-}
-
-fn account_trade(trade: &Trade, listed: &[Option<MarketId>], (key, account): (KeyId, Address)) -> AccountTrade {
-    let market = our_market(listed, trade.market);
-    let asset = |leg: &Leg| market.map(|market| market.asset(leg.outcome));
-    AccountTrade {
-        id: trade.id,
-        status: match trade.state {
-            TradeState::Matched => TradeStatus::Matched,
-            TradeState::Mined => TradeStatus::Mined,
-            TradeState::Confirmed => TradeStatus::Confirmed,
-            TradeState::Retrying => TradeStatus::Retrying,
-            TradeState::Failed => TradeStatus::Failed,
-        },
-        taker_order: trade.taker.order,
-        asset: asset(&trade.taker),
-        side: trade.taker.side,
-        size: trade.taker.shares,
-        price: trade.taker.price,
-        we_take: trade.taker.key == key,
-        legs: trade
-            .makers
-            .iter()
-            .map(|(leg, _)| MakerLeg {
-                order: leg.order,
-                maker: if leg.key == key { account } else { Address::default() },
-                asset: asset(leg),
-                side: leg.side,
-                price: leg.price,
-                size: leg.shares,
+    /// Whether nothing that changes anything is on its way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.tickets.is_empty()
+            && self.queue.values().all(|arrival| match arrival {
+                Arrival::Frame { line, text, .. } => *line != Line::User || text == b"PONG",
+                Arrival::Text { .. } => true,
+                _ => false,
             })
-            .collect(),
-        match_time_s: trade.matched_ms / 1_000,
     }
+
+    fn put(&mut self, at: u64, arrival: Arrival) {
+        self.sent += 1;
+        self.queue.insert((at, self.sent), arrival);
+    }
+
+    fn latency(&mut self, now: Time) -> u64 {
+        let slow = if now.mono_ns < self.troubles.slow_until { 2 * Time::SECOND } else { 0 };
+        slow + self.rng.random_range(LATENCY)
+    }
+
+    /// When something sent now arrives on a line, in order behind everything sent before.
+    fn in_order(&mut self, line: Line, to_exchange: bool, now: Time) -> u64 {
+        let at = now.mono_ns + self.rng.random_range(LATENCY);
+        let last = self.last.entry((line, to_exchange)).or_default();
+        *last = at.max(*last);
+        *last
+    }
+
+    pub(super) fn dial(&mut self, line: Line, generation: u64, now: Time) {
+        let at = now.mono_ns + self.rng.random_range(LATENCY);
+        self.put(at, Arrival::Dial { line, generation });
+    }
+
+    pub(super) fn dialed(&mut self, line: Line, generation: u64, socket: Option<SocketId>, open: bool, now: Time) {
+        if let Some(socket) = socket {
+            self.plugs.push(Plug { line, generation, socket });
+        }
+        let at = self.in_order(line, false, now);
+        self.put(at, Arrival::Dialed { line, generation, open });
+    }
+
+    pub(super) fn text(&mut self, line: Line, generation: u64, text: String, now: Time) {
+        let at = self.in_order(line, true, now);
+        if let Some(socket) = self.socket(line, generation) {
+            self.put(at, Arrival::Text { socket, text });
+        }
+    }
+
+    pub(super) fn hang_up(&mut self, line: Line, generation: u64, now: Time) {
+        let at = self.in_order(line, true, now);
+        if let Some(socket) = self.socket(line, generation) {
+            self.put(at, Arrival::HangUp { socket });
+        }
+    }
+
+    fn socket(&self, line: Line, generation: u64) -> Option<SocketId> {
+        self.plugs.iter().find(|plug| plug.line == line && plug.generation == generation).map(|plug| plug.socket)
+    }
+
+    pub(super) fn frame(&mut self, plug: Plug, text: Vec<u8>, now: Time) {
+        let at = self.in_order(plug.line, false, now);
+        self.put(at, Arrival::Frame { line: plug.line, generation: plug.generation, text });
+    }
+
+    pub(super) fn ended(&mut self, plug: Plug, now: Time) {
+        self.plugs.retain(|other| other.socket != plug.socket);
+        let at = self.in_order(plug.line, false, now);
+        self.put(at, Arrival::Ended { line: plug.line, generation: plug.generation });
+    }
+
+    /// A request sets out. Says what goes wrong with it, if something does.
+    pub(super) fn request(&mut self, asker: Asker, bytes: Vec<u8>, now: Time) {
+        let at = now.mono_ns + self.latency(now);
+        let is_order = matches!(asker, Asker::Orders { .. });
+        if is_order && self.troubles.lose_requests > 0 {
+            self.troubles.lose_requests -= 1;
+            return;
+        }
+        let mut fate = Fate::Served;
+        if now.mono_ns < self.troubles.limited_until {
+            fate = Fate::TurnedAway(429);
+        } else if now.mono_ns < self.troubles.errors_until {
+            fate = if self.rng.random_bool(0.5) { Fate::AnsweredAs(500) } else { Fate::TurnedAway(500) };
+        } else if is_order && self.troubles.lose_answers > 0 {
+            self.troubles.lose_answers -= 1;
+            fate = Fate::AnswerLost;
+        } else if now.mono_ns < self.troubles.slow_until {
+            fate = Fate::AnswerLate(2 * Time::SECOND);
+        }
+        if let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n")
+            && bytes.starts_with(b"GET /book?")
+        {
+            self.asked_books.insert(asker, bytes[..end].to_vec());
+        }
+        self.put(at, Arrival::Request { asker, bytes, fate });
+    }
+
+    /// A server in front answers by itself.
+    pub(super) fn turned_away(&mut self, asker: Asker, status: u16, now: Time) {
+        self.asked_books.remove(&asker);
+        let at = now.mono_ns + self.latency(now);
+        self.put(at, Arrival::Answer { asker, bytes: Some(plain(status)) });
+    }
+
+    /// The exchange has answered a request, or closed its connection.
+    pub(super) fn answer(&mut self, asker: Asker, fate: Fate, bytes: Option<Vec<u8>>, now: Time) {
+        let at = now.mono_ns + self.latency(now);
+        let asked_book = self.asked_books.remove(&asker);
+        let (at, bytes) = match fate {
+            Fate::AnswerLost => (at, None),
+            Fate::AnswerLate(by) => (at + by, bytes),
+            Fate::AnsweredAs(status) => (at, Some(plain(status))),
+            Fate::Served | Fate::TurnedAway(_) => (at, bytes),
+        };
+        let bytes = match (asked_book, bytes) {
+            (Some(path), Some(fresh)) if now.mono_ns < self.troubles.stale_until => {
+                Some(self.cached_books.get(&path).cloned().unwrap_or(fresh))
+            }
+            (Some(path), Some(fresh)) => {
+                self.cached_books.insert(path, fresh.clone());
+                Some(fresh)
+            }
+            (_, bytes) => bytes,
+        };
+        match (bytes, asker) {
+            (None, Asker::Orders { line, generation }) => self.put(at, Arrival::Ended { line, generation }),
+            (None, Asker::Read(_)) => self.put(at + SIDE_TIMEOUT_NS, Arrival::Answer { asker, bytes: None }),
+            (bytes, _) => self.put(at, Arrival::Answer { asker, bytes }),
+        }
+    }
+
+    /// The process is gone: everything to it is lost, its connections end, and what it has sent still arrives.
+    pub(super) fn cut(&mut self, now: Time) {
+        self.queue.retain(|_, arrival| !arrival.is_for_process() && !matches!(arrival, Arrival::Dial { .. }));
+        for plug in std::mem::take(&mut self.plugs) {
+            let at = self.in_order(plug.line, true, now);
+            self.put(at, Arrival::HangUp { socket: plug.socket });
+        }
+        self.tickets.clear();
+        self.asked_books.clear();
+    }
+
+    /// Nothing is wrong from now on.
+    pub(super) fn heal(&mut self) {
+        self.troubles = Troubles::default();
+    }
+}
+
+fn plain(status: u16) -> Vec<u8> {
+    let retry = if status == 429 { "retry-after: 1\r\n" } else { "" };
+    let body = r#"{"error":"the server in front could not"}"#;
+    format!("HTTP/1.1 {status} X\r\n{retry}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }

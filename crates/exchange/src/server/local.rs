@@ -164,6 +164,12 @@ impl Local {
         });
     }
 
+    /// Whether new connections are closed at once.
+    #[must_use]
+    pub fn refuses_connections(&self) -> bool {
+        self.faults.refuses_connections()
+    }
+
     /// Opens a connection to a channel; `None` while connections are refused.
     pub fn connect(&mut self, channel: Channel) -> Option<SocketId> {
         if self.faults.refuses_connections() {

@@ -18,7 +18,7 @@ use std::hash::BuildHasherDefault;
 use indexmap::IndexMap;
 use oddsmith_domain::{
     Action, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, DigestHasher, FetchWhat, GatewayInput,
-    GatewayOutcome, MarketId, Millis, OrderId, PlaceOrder, PlaceOutcome, Time, UnknownCause,
+    GatewayOutcome, MarketId, Millis, OrderId, PlaceOrder, PlaceOutcome, Time, UnknownCause, planted,
 };
 
 use super::wire::ns;
@@ -261,7 +261,7 @@ impl Outbox {
 
     fn submit_scope(&mut self, action: ActionSeq, market: Option<MarketId>, give_up_at: u64) {
         for place in std::mem::take(&mut self.places) {
-            if covers(market, place.order.asset) {
+            if covers(market, place.order.asset) && !planted!(QueueSurvives) {
                 self.place_result(place.action, place.order.id, PlaceOutcome::NotSent(UnknownCause::Cleared));
             } else {
                 self.places.push_back(place);

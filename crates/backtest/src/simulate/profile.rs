@@ -1,0 +1,98 @@
+//! The world that a simulation plays in, and the engine that trades there.
+
+use oddsmith_domain::{Shares, Usdc};
+use oddsmith_engine::{EngineConfig, InstanceConfig, Timing};
+use oddsmith_exchange::scenario::{Scenario, ScenarioError};
+use oddsmith_risk::Limits;
+use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
+
+/// Seven markets on all three contracts, with fees and without, on both usual grids.
+const SCENARIO: &str = r"
+standard_markets: false
+exchange: { grant: 100000 }
+markets:
+  - slug: will-the-budget-pass
+    fee: { rate: 0.04 }
+    process: &calm { opinion: { start: 0.47, volatility: 0.01, jump_rate: 0.002, jump_size: 0.1, pull: 0.01 } }
+    traders: &crowd { makers: 1, maker_rate: 0.05, levels: 2, noise_rate: 0.13, informed_rate: 0.01 }
+  - slug: will-the-grid-change
+    process: *calm
+    traders: *crowd
+  - slug: will-it-be-void
+    fee: { rate: 0.05 }
+    process: *calm
+    traders: *crowd
+  - slug: who-wins-alder
+    kind: neg_risk
+    group: who-wins
+    process: *calm
+    traders: *crowd
+  - slug: who-wins-birch
+    kind: neg_risk
+    group: who-wins
+    process: *calm
+    traders: *crowd
+  - slug: will-the-bridge-open
+    kind: position
+    fee: { rate: 0.04 }
+    tick: '0.001'
+    process: *calm
+    traders: *crowd
+";
+
+/// The world.
+///
+/// # Errors
+/// When the scenario is not understood, which a test rules out.
+pub(super) fn scenario() -> Result<Scenario, ScenarioError> {
+    Scenario::parse(SCENARIO)
+}
+
+/// Two makers, one of them on half of the markets, both on one. The limits are near enough to be felt.
+#[must_use]
+pub fn engine_config() -> EngineConfig {
+    let maker = |name: &str, markets: &[&str], spread: f64| InstanceConfig {
+        name: name.to_owned(),
+        markets: markets.iter().map(|market| (*market).to_owned()).collect(),
+        strategy: StrategyConfig::SkewedMaker(Parameters {
+            target_spread: spread,
+            base_usdc: Usdc::from_whole(8),
+            max_net_shares: Shares::from_whole(60),
+            max_book_spread: 0.3,
+            toxic_notional_usdc: Usdc::from_whole(500),
+            stop_before_end_s: 60,
+            ..Parameters::default()
+        }),
+    };
+    EngineConfig {
+        instances: vec![
+            maker("first", &["will-*"], 0.02),
+            maker("second", &["who-wins-*", "will-the-bridge-open"], 0.02),
+        ],
+        limits: Limits {
+            max_position_shares: Shares::from_whole(90),
+            max_net_shares: Shares::from_whole(80),
+            max_daily_loss_usdc: Usdc::from_whole(20_000),
+            max_open_orders: 6,
+            ..Limits::default()
+        },
+        timing: Timing { wallet_cooldown_ms: 1_000, caution_ms: 2_000, debounce_ms: 400, ..Timing::default() },
+        ..EngineConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_world_and_its_engine_make_sense() {
+        let scenario = scenario().expect("a scenario");
+        for market in
+            [super::super::fault::DECIDED_MARKET, super::super::fault::FINER_MARKET, super::super::fault::PAUSED_MARKET]
+        {
+            assert!(scenario.markets.iter().any(|listed| listed.slug == market), "{market}");
+        }
+        engine_config().validate().expect("a valid configuration");
+    }
+}

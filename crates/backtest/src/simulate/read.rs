@@ -1,0 +1,128 @@
+//! Reads of the side: the live client of the venue on a thread of its own, whose every request waits for the simulated network.
+//!
+//! At any moment either the simulation runs or one of these threads does, never both: a thread is let go on with an answer, and the
+//! simulation waits for its next request or its end. So the order of things is the seed's, not the machine's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use oddsmith_domain::{GatewayOutcome, UnknownCause};
+use oddsmith_net::http::{Answer, Transport, read_response, write_request};
+use oddsmith_net::{NetError, Venue, cause_of};
+use oddsmith_polymarket::AssetTable;
+use oddsmith_polymarket::auth::Credentials;
+
+use super::edge::ReadWhat;
+
+const ANSWER_LIMIT: usize = 16 << 20;
+
+/// How a read ended.
+#[derive(Debug)]
+pub(super) enum ReadEnd {
+    Book(Result<Vec<u8>, UnknownCause>),
+    Account(GatewayOutcome),
+}
+
+/// What a reading thread says next.
+pub(super) enum Next<T> {
+    /// It sends these bytes and waits.
+    Request(Vec<u8>),
+    /// It is done.
+    End(T),
+}
+
+/// A thread that reads.
+pub(super) struct Thread<T> {
+    said: Receiver<Next<T>>,
+    answers: Sender<Result<Answer, NetError>>,
+    wall_s: Arc<AtomicU64>,
+}
+
+struct Way<T> {
+    say: Sender<Next<T>>,
+    answers: Receiver<Result<Answer, NetError>>,
+    wall_s: Arc<AtomicU64>,
+}
+
+impl<T: Send> Transport for Way<T> {
+    fn request(&mut self, method: &str, path: &str, headers: &[u8], body: &[u8]) -> Result<Answer, NetError> {
+        let mut bytes = Vec::new();
+        write_request(&mut bytes, method, path, "exchange", headers, body);
+        let gone = |_| NetError::Timeout;
+        self.say.send(Next::Request(bytes)).map_err(|_| NetError::Timeout)?;
+        self.answers.recv().map_err(gone)?
+    }
+
+    fn now_s(&self) -> u64 {
+        self.wall_s.load(Ordering::Relaxed)
+    }
+}
+
+impl<T: Send + 'static> Thread<T> {
+    /// Lets a client of the venue do something on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(
+        credentials: Option<Arc<Credentials>>,
+        wall_s: u64,
+        act: impl FnOnce(Venue) -> T + Send + 'static,
+    ) -> std::io::Result<Thread<T>> {
+        let (say, said) = channel();
+        let (answer, answers) = channel();
+        let wall_s = Arc::new(AtomicU64::new(wall_s));
+        let way = Way { say: say.clone(), answers, wall_s: Arc::clone(&wall_s) };
+        std::thread::Builder::new().name("read".to_owned()).spawn(move || {
+            let mut venue = Venue::over(Box::new(way));
+            if let Some(credentials) = credentials {
+                venue = venue.with_credentials(credentials);
+            }
+            // Nobody listens any more if the simulated process was killed meanwhile.
+            let _gone = say.send(Next::End(act(venue)));
+        })?;
+        Ok(Thread { said, answers: answer, wall_s })
+    }
+
+    /// What it does next; `None` if it ended without a word.
+    pub(super) fn next(&self) -> Option<Next<T>> {
+        self.said.recv().ok()
+    }
+
+    /// Its request was answered with these bytes, or not at all.
+    pub(super) fn answer(&self, bytes: Option<&[u8]>, wall_s: u64) {
+        self.wall_s.store(wall_s, Ordering::Relaxed);
+        let answer = match bytes {
+            None => Err(NetError::Timeout),
+            Some(bytes) => decoded(bytes),
+        };
+        // A thread that is gone is noticed when it is asked for its next word.
+        let _gone = self.answers.send(answer);
+    }
+}
+
+fn decoded(bytes: &[u8]) -> Result<Answer, NetError> {
+    let response = read_response(bytes, true, ANSWER_LIMIT)?;
+    let Some(response) = response else { return Err(NetError::Timeout) };
+    let mut gathered = Vec::new();
+    Ok(Answer { status: response.status, body: response.body(bytes, &mut gathered).to_vec() })
+}
+
+/// Starts a read of the edge.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn start(
+    what: ReadWhat,
+    table: Arc<AssetTable>,
+    credentials: Arc<Credentials>,
+    wall_s: u64,
+) -> std::io::Result<Thread<ReadEnd>> {
+    Thread::start(Some(credentials), wall_s, move |mut venue| match what {
+        ReadWhat::Book(token) => ReadEnd::Book(venue.book(&token).map_err(|error| cause_of(&error))),
+        ReadWhat::Account { tokens, trades_since_s } => {
+            let read = venue.account(&table, &tokens, trades_since_s);
+            ReadEnd::Account(GatewayOutcome::Account(read.map_err(|error| cause_of(&error))))
+        }
+    })
+}
