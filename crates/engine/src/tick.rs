@@ -66,6 +66,11 @@ impl Engine {
             Some(Want::Read) if self.breakers.room(RequestKind::Account) == 0 => {
                 self.wallet.postpone(now.mono_ns + RETRY_NS);
             }
+            // A placement on its way may arrive behind the cancel and behind the listing of the orders: it is waited for, and what it
+            // left is cancelled, too.
+            Some(Want::Read) if self.awaited.values().any(|purpose| matches!(purpose, Purpose::Place(_))) => {
+                self.wallet.retry_at(now.mono_ns + RETRY_NS / 5);
+            }
             Some(Want::Read) => {
                 let action = self.fetch_account(Purpose::Doubt(Scope::Wallet), now, out);
                 self.wallet.asked(action);

@@ -33,6 +33,8 @@ const PARTS: u32 = 4;
 const RESUME_NS: u64 = 420 * Time::SECOND;
 /// Once nothing is sent any more, both books must agree within this time: a comparison by the engine itself, and a little.
 const AGREE_NS: u64 = 150 * Time::SECOND;
+/// Within this time the engine reads its account twice, and takes back what it mistook at the first reading.
+const READ_NS: u64 = 130 * Time::SECOND;
 /// The wall clock of the process is never further from the exchange's.
 const MOST_SKEW_S: i64 = 60;
 /// So many of the last records that speak of the same things are shown with a failure.
@@ -152,6 +154,12 @@ impl World {
         self.local.with_core(|core| core.set_mode(Mode::Normal, wall));
         let before = self.oracle.orders;
         self.until(RESUME_NS, "trading does not resume after the faults", |world| world.oracle.orders > before + 2)?;
+        // What only a reading of the account shows, such as a balance that was moved, is learned before the stop: a stopped engine
+        // does not read.
+        let read_by = self.now.mono_ns + READ_NS;
+        while self.now.mono_ns < read_by {
+            self.step(read_by)?;
+        }
         self.process.command(Command::Stop);
         let mut differs = None;
         let agreed = self.until(AGREE_NS, "the books do not agree", |world| {
