@@ -11,7 +11,7 @@ use oddsmith_engine::Facts;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
 use oddsmith_journal::{Kind, Reader, decode_input, decode_output};
 use oddsmith_polymarket::AssetTable;
-use support::live::{Live, account, figure, venue_flags};
+use support::live::{Live, account, cards, figure, venue_flags};
 use support::oddsmith;
 
 fn start(data: &Path, exchange: &Running, more: &[&str]) -> Live {
@@ -65,7 +65,7 @@ fn ours(restore: &Restore) -> (Usdc, BTreeMap<TokenId, Shares>) {
 fn theirs(exchange: &Running) -> (Usdc, BTreeMap<TokenId, Shares>) {
     let mut venue = account(exchange);
     let (mut table, mut asked, mut names) = (AssetTable::new(), Vec::new(), BTreeMap::new());
-    for (market, card) in (0u32..).map(MarketId).zip(&venue.cards().expect("cards")) {
+    for (market, card) in (0u32..).map(MarketId).zip(&cards(exchange)) {
         table.insert(market, card);
         for outcome in Outcome::BOTH {
             asked.push((market.asset(outcome), card.token(outcome)));

@@ -19,6 +19,7 @@ use crate::face::{EdgeCounts, EdgeSettings, EdgeStatus, Intake};
 use crate::latency::Latencies;
 use crate::links::{End, Shard, UserLink, Wire};
 use crate::orders::{Flushed, OrderConnections, Wallet};
+use crate::scout::{Report, Scout};
 use crate::side::SideThreads;
 use crate::venue::{Venue, cause_of};
 use crate::{Clock, Connected, NetError, Target, dial, dial_websocket};
@@ -48,6 +49,7 @@ enum SideEvent {
         action: ActionSeq,
         outcome: GatewayOutcome,
     },
+    Scouted(Report),
 }
 
 /// The edge of the engine: market shards, user channel, order connections and side threads, polled by one task.
@@ -69,6 +71,7 @@ pub struct Edge {
     orders: OrderConnections,
     outbox: Outbox,
     side: SideThreads<SideEvent>,
+    scout: Scout,
     events: VecDeque<SideEvent>,
     inputs: VecDeque<Input<'static>>,
     books: VecDeque<Vec<u8>>,
@@ -95,6 +98,7 @@ impl Edge {
             clock,
             outbox: Outbox::new(settings.outbox, settings.seed ^ 0x62, now),
             side: SideThreads::start(3)?,
+            scout: Scout::new(&settings, now)?,
             rest,
             market,
             user_target,
@@ -121,6 +125,7 @@ impl Edge {
     pub fn learn(&mut self, market: MarketId, card: &MarketCard) {
         Arc::make_mut(&mut self.table).insert(market, card);
         self.outbox.set_market(market, card.condition);
+        self.scout.follow(card);
         self.cards.insert(market, card.clone());
     }
 
@@ -255,7 +260,8 @@ impl Edge {
     /// When [`Edge::wait`] comes back by itself at the latest, on the monotonic clock.
     pub fn next_deadline(&mut self, now: Time) -> Option<u64> {
         let shards = self.shards.iter().filter_map(|shard| shard.session.next_deadline());
-        let others = [self.outbox.next_deadline(now), self.orders.next_deadline()].into_iter().flatten();
+        let others = [self.outbox.next_deadline(now), self.orders.next_deadline(), self.scout.next_deadline()];
+        let others = others.into_iter().flatten();
         shards.chain(others).chain([self.user.session.next_deadline()]).min()
     }
 
@@ -273,7 +279,7 @@ impl Edge {
     /// What has been counted.
     #[must_use]
     pub fn counts(&self) -> EdgeCounts {
-        EdgeCounts { order_faults: self.orders.faults, ..self.counts.clone() }
+        EdgeCounts { order_faults: self.orders.faults, discovery: self.scout.counts(), ..self.counts.clone() }
     }
 
     /// How long requests took.
@@ -292,7 +298,9 @@ impl Edge {
     #[must_use]
     pub fn venue(&self) -> Venue {
         let timeout = Duration::from_millis(self.settings.side_timeout_ms);
-        Venue::new(self.rest.clone(), timeout).with_credentials(Arc::clone(&self.wallet.credentials))
+        Venue::new(self.rest.clone(), timeout)
+            .with_credentials(Arc::clone(&self.wallet.credentials))
+            .for_payer(self.settings.signature_type)
     }
 
     fn on_time(&mut self, now: Time) {
@@ -309,6 +317,10 @@ impl Edge {
         }
         self.user.session.on_time(now);
         self.pump_user();
+        while let Some(errand) = self.scout.due(now) {
+            let job = self.scout.job(errand);
+            self.side.run(move || SideEvent::Scouted(job()));
+        }
     }
 
     const fn side_timeout(&self) -> Duration {
@@ -337,6 +349,7 @@ impl Edge {
             SideEvent::Order { slot, generation, result } => self.orders.on_dialed(slot, generation, result, now),
             SideEvent::Book { asset, action, result } => self.on_book(asset, action, result, now),
             SideEvent::Account { action, outcome } => self.outbox.on_fetched(action, outcome),
+            SideEvent::Scouted(report) => self.inputs.extend(self.scout.on_report(report, now)),
         }
     }
 
@@ -421,6 +434,7 @@ impl Edge {
             let Some(card) = self.cards.remove(market) else { continue };
             conditions.push(card.condition);
             self.outbox.forget_market(*market);
+            self.scout.forget(&card.condition);
             Arc::make_mut(&mut self.table).remove(&card);
             let number = usize::from(market.shard());
             if let Some(shard) = self.shards.get_mut(number) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{Input, MarketSource};
+use oddsmith_domain::{Input, MarketSource, SignatureType};
+use oddsmith_polymarket::discovery::{DiscoveryCounts, DiscoverySettings};
 use oddsmith_polymarket::session::{OutboxSettings, SessionSettings};
 
 use crate::ws::WsFault;
@@ -16,6 +17,14 @@ pub struct EdgeSettings {
     pub market_url: String,
     /// The user channel: `ws://host:port/ws/user`.
     pub user_url: String,
+    /// Gamma, where markets are found: `http://host:port/gamma`.
+    pub gamma_url: String,
+    /// Which markets are looked for, and how often.
+    pub discovery: DiscoverySettings,
+    /// Between two questions for the venue's protocol version.
+    pub protocol_every_ms: u64,
+    /// How orders are signed, and so whose balances are read.
+    pub signature_type: SignatureType,
     /// Connections for placements, queries, heartbeats.
     pub order_connections: usize,
     /// Connections reserved for cancels.
@@ -38,6 +47,10 @@ impl EdgeSettings {
             rest_url: rest_url.to_owned(),
             market_url: market_url.to_owned(),
             user_url: user_url.to_owned(),
+            gamma_url: format!("{}/gamma", rest_url.trim_end_matches('/')),
+            discovery: DiscoverySettings::default(),
+            protocol_every_ms: 60_000,
+            signature_type: SignatureType::Eoa,
             order_connections: 4,
             cancel_connections: 2,
             session: SessionSettings::default(),
@@ -71,6 +84,8 @@ pub struct EdgeCounts {
     pub market_bytes: u64,
     /// Market frames handed over.
     pub market_frames: u64,
+    /// What discovery has seen.
+    pub discovery: DiscoveryCounts,
 }
 
 /// How the connections stand.

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oddsmith_domain::{
-    AccountOrder, AccountSnapshot, AccountTrade, AssetId, ConditionId, MarketCard, Shares, TokenId, UnknownCause,
+    AccountOrder, AccountSnapshot, AccountTrade, AssetId, MarketCard, Shares, SignatureType, TokenId, UnknownCause,
 };
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::auth::{Credentials, L1Headers};
 use oddsmith_polymarket::codec::rest::{self, account, markets};
 use oddsmith_polymarket::order::Signer;
-use oddsmith_polymarket::wire::{
-    ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, Market, OpenOrder, Page, Trade,
-};
+use oddsmith_polymarket::wire::{ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, OpenOrder, Page, Trade};
 use serde::de::DeserializeOwned;
 
 use crate::http::{Answer, HttpClient, Transport};
@@ -25,6 +23,7 @@ const MAX_PAGES: usize = 1_000;
 pub struct Venue {
     http: Box<dyn Transport>,
     credentials: Option<Arc<Credentials>>,
+    signature_type: SignatureType,
 }
 
 impl std::fmt::Debug for Venue {
@@ -43,13 +42,20 @@ impl Venue {
     /// A client whose requests travel in another way.
     #[must_use]
     pub fn over(http: Box<dyn Transport>) -> Venue {
-        Venue { http, credentials: None }
+        Venue { http, credentials: None, signature_type: SignatureType::Eoa }
     }
 
     /// The same client with an API key.
     #[must_use]
     pub fn with_credentials(mut self, credentials: Arc<Credentials>) -> Venue {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// The same client for the account that orders of this signature type are paid from: its balances are read.
+    #[must_use]
+    pub fn for_payer(mut self, signature_type: SignatureType) -> Venue {
+        self.signature_type = signature_type;
         self
     }
 
@@ -80,47 +86,11 @@ impl Venue {
         decode("/auth/derive-api-key", "an API key", &body)
     }
 
-    /// The card of a market, fees included.
+    /// A listed card with the exchange's own parameters, fees included.
     ///
     /// # Errors
     /// [`NetError`].
-    pub fn card(&mut self, condition: &ConditionId) -> Result<MarketCard, NetError> {
-        let path = format!("/markets/{condition}");
-        let market: Market = self.get_json(&path, "a market", false)?;
-        self.refined(&market, &path)
-    }
-
-    /// The cards of all markets that take orders. One that is not understood is left out, with the reason in the log.
-    ///
-    /// # Errors
-    /// [`NetError`] when a page could not be read.
-    pub fn cards(&mut self) -> Result<Vec<MarketCard>, NetError> {
-        let mut cards = Vec::new();
-        let mut cursor = FIRST_CURSOR.to_owned();
-        for _ in 0..MAX_PAGES {
-            let path = format!("/markets?next_cursor={}", escaped(&cursor));
-            let body = self.get(&path, false)?;
-            let page =
-                rest::decode_listing::<Market>("a market", &body).map_err(|fault| undecodable("/markets", fault))?;
-            for market in page.items.iter().filter(|market| market.accepting_orders && !market.closed) {
-                match self.refined(market, "/markets") {
-                    Ok(card) => cards.push(card),
-                    Err(why) => tracing::warn!(market = market.market_slug, %why, "a market without a usable card"),
-                }
-            }
-            for fault in &page.faults {
-                tracing::warn!(%fault, "a market that was not understood");
-            }
-            match page.next_cursor {
-                Some(next) if next != cursor => cursor = next,
-                _ => break,
-            }
-        }
-        Ok(cards)
-    }
-
-    fn refined(&mut self, market: &Market, path: &str) -> Result<MarketCard, NetError> {
-        let card = markets::market_card(market).map_err(|fault| undecodable(path, fault))?;
+    pub fn refined(&mut self, card: MarketCard) -> Result<MarketCard, NetError> {
         let path = format!("/clob-markets/{}", card.condition);
         let compact: ClobMarket = self.get_json(&path, "a market's parameters", false)?;
         markets::refine(card, &compact).map_err(|fault| undecodable(&path, fault))
@@ -183,7 +153,8 @@ impl Venue {
     }
 
     fn balance(&mut self, query: &str) -> Result<BalanceAllowance, NetError> {
-        self.get_json(&format!("/balance-allowance?{query}&signature_type=0"), "a balance", true)
+        let kind = self.signature_type as u8;
+        self.get_json(&format!("/balance-allowance?{query}&signature_type={kind}"), "a balance", true)
     }
 
     /// All pages of a listing, or an error: half of the truth about orders is none.

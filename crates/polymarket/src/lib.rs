@@ -10,11 +10,14 @@
 //! 1. [`AssetTable`] learns the tokens of every market that we follow.
 //! 2. [`codec`] turns a frame into numbers of the domain, and reports what it did not understand.
 //!
+//! [`discovery`] finds the markets.
+//!
 //! The connections that frames and orders travel on are governed by the machines of [`session`].
 
 pub mod amounts;
 pub mod auth;
 pub mod codec;
+pub mod discovery;
 pub mod error;
 pub mod order;
 pub mod session;

@@ -78,8 +78,10 @@ fn plan(
 ) -> Result<LivePlan, Failure> {
     let secret = KNOWN_SECRETS.get(usize::from(config.venue.account)).copied().unwrap_or(KNOWN_SECRETS[0]);
     let signer = Signer::from_hex(secret).map_err(|error| Failure::Usage(error.to_string()))?;
+    let payer = config.venue.payer(signer.address()).map_err(Failure::Usage)?;
     Ok(LivePlan {
-        edge,
+        edge: config.venue.tune(edge, config.patterns()),
+        payer,
         signer,
         chain_id: POLYGON,
         engine: config.engine.clone(),

@@ -6,6 +6,7 @@
 mod layers;
 mod locate;
 mod problem;
+mod venue;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 use layers::Override;
 use locate::Places;
 pub use problem::{Place, Problem};
+pub use venue::Venue;
 
 /// The profile that is used when no file is named.
 const DEFAULT_PROFILE: &str = include_str!("../../../../profiles/default.yaml");
@@ -37,18 +39,11 @@ pub struct Config {
     pub engine: EngineConfig,
 }
 
-/// Where orders go. Without addresses, the built-in exchange is started and used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Venue {
-    /// Address of the REST interface, `http://127.0.0.1:PORT`. This machine only, until paper and live trading are built.
-    pub rest: Option<String>,
-    /// Address of the market channel, `ws://127.0.0.1:PORT/ws/market`.
-    pub market_socket: Option<String>,
-    /// Address of the user channel, `ws://127.0.0.1:PORT/ws/user`.
-    pub user_socket: Option<String>,
-    /// Which of the exchange's ten known accounts trades. 0 … 9.
-    pub account: u8,
+impl Config {
+    /// The slugs and patterns of all instances.
+    pub fn patterns(&self) -> Vec<String> {
+        self.engine.instances.iter().flat_map(|instance| instance.markets.iter().cloned()).collect()
+    }
 }
 
 /// The built-in exchange.
@@ -176,33 +171,14 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
         let message = || (key.to_owned(), format!("`{key}` is {value}: {low} … {high} is needed"));
         (low..=high).contains(&value).then_some(()).ok_or_else(message)
     };
-    range("venue.account", u64::from(config.venue.account), 0, 9)?;
     range("journal.segment_mib", config.journal.segment_mib, 1, 1_024)?;
     range("journal.budget_mib", config.journal.budget_mib, 2, 1_048_576)?;
     range("journal.flush_ms", config.journal.flush_ms, 1, 10_000)?;
     range("journal.slow_disk_ms", config.journal.slow_disk_ms, 0, 60_000)?;
     range("guard.stall_ms", config.guard.stall_ms, 50, 60_000)?;
     range("guard.head_ms", config.guard.head_ms, 500, 600_000)?;
-    validate_venue(&config.venue)?;
+    config.venue.validate()?;
     config.engine.validate().map_err(|error| (engine_key(&config.engine, &error), error.to_string()))
-}
-
-fn validate_venue(venue: &Venue) -> Result<(), (String, String)> {
-    let addresses = [
-        ("venue.rest", &venue.rest),
-        ("venue.market_socket", &venue.market_socket),
-        ("venue.user_socket", &venue.user_socket),
-    ];
-    for (key, address) in addresses {
-        if let Some(address) = address {
-            oddsmith_net::Target::parse(address).map_err(|error| (key.to_owned(), format!("`{key}`: {error}")))?;
-        } else if addresses.iter().any(|(_, other)| other.is_some()) {
-            let message =
-                format!("`{key}` is missing: give all three addresses of a venue, or none for the built-in one");
-            return Err(("venue".to_owned(), message));
-        }
-    }
-    Ok(())
 }
 
 /// The key of what is wrong in the engine's part.

@@ -19,6 +19,7 @@ pub use table::summary;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use oddsmith_domain::Payer;
 use oddsmith_engine::EngineView;
 use oddsmith_net::{EdgeCounts, EdgeSettings, LatencyLine};
 use oddsmith_polymarket::order::Signer;
@@ -29,8 +30,10 @@ use crate::failure::Failure;
 pub struct LivePlan {
     /// Whom to talk to, and how.
     pub edge: EdgeSettings,
-    /// Who pays and signs.
+    /// Who signs.
     pub signer: Signer,
+    /// Who pays.
+    pub payer: Payer,
     /// The chain that orders are signed for.
     pub chain_id: u64,
     /// The engine's configuration.

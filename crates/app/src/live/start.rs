@@ -1,13 +1,14 @@
 //! The beginning of a live run: key, markets, journal, and the first inputs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Address, Input, MarketCard, Payer, RunId, Setup};
-use oddsmith_engine::{EngineConfig, Lanes, OwnedInput};
-use oddsmith_net::{Clock, EdgeSettings, Target, Venue, Wallet};
+use oddsmith_domain::{Address, Input, MarketCard, RunId, Setup, Time};
+use oddsmith_engine::{Lanes, OwnedInput};
+use oddsmith_net::{Clock, EdgeSettings, Finder, Target, Venue, Wallet, stated};
 use oddsmith_polymarket::auth::Credentials;
-use oddsmith_polymarket::codec::rest::Protocol;
+use oddsmith_polymarket::discovery::{Discovery, Sweep};
 use oddsmith_polymarket::order::OrderHasher;
 
 use super::LivePlan;
@@ -50,6 +51,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let LivePlan {
         edge,
         signer,
+        payer,
         chain_id,
         engine,
         data,
@@ -64,7 +66,6 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     } = plan;
     let run = RunId(rand::random());
     let hold = WalletHold::take(&data, signer.address(), run)?;
-    let payer = Payer::own(signer.address());
     // An exchange of this process begins anew with it: nothing of another run is there.
     let venue_name = Some(edge.rest_url.clone()).filter(|_| !built_in);
     let past = past(&data, payer.maker, venue_name.as_deref(), fresh)?;
@@ -74,19 +75,13 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     };
     let target = Target::parse(&edge.rest_url).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut venue = Venue::new(target, Duration::from_millis(edge.side_timeout_ms));
-    match venue.protocol().map_err(running("the venue's version"))? {
-        Protocol::Supported => {}
-        Protocol::ReadOnly { version } => {
-            return Err(Failure::Running(format!(
-                "the venue speaks protocol version {version:?}, which is not known here: nothing is traded"
-            )));
-        }
-    }
+    let protocol = stated(venue.protocol().map_err(running("the venue's version"))?);
     let creds = venue.api_key(&signer, chain_id).map_err(running("the API key"))?;
     let papers =
         Papers { rest: edge.rest_url.clone(), built_in, account: signer.address(), credentials: creds.clone() };
     let credentials = Credentials::new(signer.address(), creds).map_err(|error| Failure::Running(error.to_string()))?;
-    let cards = wanted(venue.cards().map_err(running("the list of markets"))?, &engine)?;
+    let clock = Clock::start();
+    let cards = first_sweep(&edge, clock.now())?;
 
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let predecessor = past.as_ref().map(|past| past.run);
@@ -102,7 +97,6 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let (operator, asks) = Operator::listen(&dir)
         .map_err(|error| Failure::Running(format!("no control socket in {}: {error}", dir.display())))?;
 
-    let clock = Clock::start();
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
     let setup = Setup { run, seed: rand::random(), account: signer.address(), payer, chain_id, config: config_json };
     let mut lanes = Lanes::new();
@@ -112,8 +106,9 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     if let Some(restore) = restored {
         lanes.push(OwnedInput::Other(Input::Restore(Box::new(restore))));
     }
-    for card in &cards {
-        lanes.push(OwnedInput::Other(Input::Card(Box::new(card.clone()))));
+    lanes.push(OwnedInput::Other(Input::Protocol(protocol)));
+    for card in cards {
+        lanes.push(OwnedInput::Other(Input::Card(Box::new(card))));
     }
     let stall = Duration::from_millis(guard.stall_ms);
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
@@ -161,16 +156,22 @@ fn past(data: &DataDir, account: Address, venue: Option<&str>, fresh: bool) -> R
     Ok(history)
 }
 
-/// The markets that some instance covers, in the venue's order.
-fn wanted(cards: Vec<MarketCard>, engine: &EngineConfig) -> Result<Vec<MarketCard>, Failure> {
-    let covered = |slug: &str| engine.instances.iter().any(|instance| instance.covers(slug));
-    let (wanted, others): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| covered(&card.slug));
-    if wanted.is_empty() {
-        let slugs: Vec<String> = others.into_iter().take(10).map(|card| card.slug).collect();
-        return Err(Failure::Usage(format!(
-            "no instance covers a market that takes orders; the venue has: {}",
-            if slugs.is_empty() { "none".to_owned() } else { slugs.join(", ") }
-        )));
+/// The markets that are wanted and take orders now.
+fn first_sweep(edge: &EdgeSettings, now: Time) -> Result<Vec<MarketCard>, Failure> {
+    let usage = |error: oddsmith_net::NetError| Failure::Usage(error.to_string());
+    let (gamma, rest) = (Target::parse(&edge.gamma_url).map_err(usage)?, Target::parse(&edge.rest_url).map_err(usage)?);
+    let mut finder = Finder::new(gamma, rest, Duration::from_millis(edge.side_timeout_ms));
+    let sweep = Sweep::new(edge.discovery.clone(), BTreeMap::new(), now.wall_s());
+    let failed = |error| Failure::Running(format!("the list of markets: {error}"));
+    let swept = finder.sweep(sweep).map_err(failed)?;
+    for fault in &swept.faults {
+        tracing::warn!(%fault, "a market that was not understood");
     }
-    Ok(wanted)
+    let others = swept.others.join(", ");
+    let cards = Discovery::new(edge.discovery.clone(), edge.seed, now).on_swept(Some(swept), now);
+    if cards.is_empty() {
+        let others = if others.is_empty() { "none".to_owned() } else { others };
+        return Err(Failure::Usage(format!("no instance covers a market that takes orders; the venue has: {others}")));
+    }
+    Ok(cards)
 }

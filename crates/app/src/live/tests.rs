@@ -51,10 +51,14 @@ impl Play {
         let config = config::load(None, &[]).expect("the default profile");
         let address = exchange.addr();
         let (rest, market) = (format!("http://{address}"), format!("ws://{address}/ws/market"));
+        let signer = Signer::from_hex(KNOWN_SECRETS[0]).expect("a key");
         let plan = LivePlan {
             fresh: false,
-            edge: EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), 1),
-            signer: Signer::from_hex(KNOWN_SECRETS[0]).expect("a key"),
+            edge: config
+                .venue
+                .tune(EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), 1), config.patterns()),
+            payer: config.venue.payer(signer.address()).expect("a payer"),
+            signer,
             chain_id: POLYGON,
             engine: config.engine,
             data: data.clone(),

@@ -1,15 +1,18 @@
 //! A run as a process of its own, and what is asked of the exchange that it trades on.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use oddsmith_domain::MarketCard;
 use oddsmith_exchange::core::KNOWN_SECRETS;
 use oddsmith_exchange::server::Running;
-use oddsmith_net::{Target, Venue};
+use oddsmith_net::{Finder, Target, Venue};
 use oddsmith_polymarket::auth::Credentials;
+use oddsmith_polymarket::discovery::{DiscoverySettings, Sweep};
 use oddsmith_polymarket::order::{POLYGON, Signer};
 
 use super::{command, oddsmith};
@@ -128,4 +131,13 @@ pub fn account(exchange: &Running) -> Venue {
     let mut venue = Venue::new(target, Duration::from_secs(5));
     let creds = venue.api_key(&signer, POLYGON).expect("a key");
     venue.with_credentials(Arc::new(Credentials::new(signer.address(), creds).expect("credentials")))
+}
+
+/// The cards of all markets that the exchange lists.
+pub fn cards(exchange: &Running) -> Vec<MarketCard> {
+    let target = |path: &str| Target::parse(&format!("http://{}{path}", exchange.addr())).expect("a target");
+    let mut finder = Finder::new(target("/gamma"), target(""), Duration::from_secs(5));
+    let every = DiscoverySettings { patterns: vec!["*".to_owned()], ..DiscoverySettings::default() };
+    let swept = finder.sweep(Sweep::new(every, BTreeMap::new(), 0)).expect("a list");
+    swept.found.into_iter().map(|found| found.card).collect()
 }

@@ -28,6 +28,9 @@ use trader::{Crowd, Mood};
 
 const SECOND: f64 = 1e9;
 
+/// How long before a window ends the next one is listed, at most.
+const LISTED_AHEAD_NS: Nanos = 300_000_000_000;
+
 /// One market and who trades in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomSpec {
@@ -80,6 +83,8 @@ impl Default for TraderSpec {
 struct Room {
     spec: RoomSpec,
     market: MarketId,
+    /// The market of the window that follows, once it is listed.
+    next: Option<MarketId>,
     value: Value,
     crowd: Crowd,
 }
@@ -97,7 +102,11 @@ enum Wish {
     Informed {
         room: usize,
     },
-    /// A window ends: it is decided, and the next one is listed.
+    /// The market of the next window is listed, so that it is there when the present one ends.
+    List {
+        room: usize,
+    },
+    /// A window ends: it is decided, and everybody moves on to the next one.
     Rotate {
         room: usize,
     },
@@ -136,16 +145,22 @@ impl World {
         let index = self.rooms.len();
         let rotation = value.ends_ns();
         let makers = spec.traders.makers as usize;
-        self.rooms.push(Room { spec, market, value, crowd });
+        self.rooms.push(Room { spec, market, next: None, value, crowd });
         for maker in 0..makers {
             // Everybody is there from the first moment, so that there is a book to look at.
             self.wish_at(now_ns.saturating_add(1 + maker as u64), Wish::Maker { room: index, maker });
         }
         self.wish_again(Wish::Noise { room: index }, now_ns);
         self.wish_again(Wish::Informed { room: index }, now_ns);
-        if let Some(end) = rotation {
-            self.wish_at(end, Wish::Rotate { room: index });
-        }
+        self.plan_rotation(index, rotation, now_ns);
+    }
+
+    /// Enters when a room's window ends, and when the next one is listed: half of what is left before that, a few minutes at most.
+    fn plan_rotation(&mut self, room: usize, end: Option<Nanos>, now_ns: Nanos) {
+        let Some(end) = end else { return };
+        let lead = (end.saturating_sub(now_ns) / 2).min(LISTED_AHEAD_NS);
+        self.wish_at(end.saturating_sub(lead), Wish::List { room });
+        self.wish_at(end, Wish::Rotate { room });
     }
 
     fn wish_at(&mut self, when: Nanos, wish: Wish) {
@@ -160,7 +175,7 @@ impl World {
             Wish::Maker { room, .. } => traders(room).map_or(0.0, |t| t.maker_rate),
             Wish::Noise { room } => traders(room).map_or(0.0, |t| t.noise_rate),
             Wish::Informed { room } => traders(room).map_or(0.0, |t| t.informed_rate),
-            Wish::Rotate { .. } => 0.0,
+            Wish::List { .. } | Wish::Rotate { .. } => 0.0,
         } * self.activity;
         if rate <= 0.0 || !rate.is_finite() {
             return;
@@ -191,9 +206,10 @@ impl World {
     }
 
     fn act(&mut self, core: &mut Core, wish: Wish, now_ns: Nanos) {
-        if let Wish::Rotate { room } = wish {
-            self.rotate(core, room, now_ns);
-            return;
+        match wish {
+            Wish::List { room } => return self.list_next(core, room, now_ns),
+            Wish::Rotate { room } => return self.rotate(core, room, now_ns),
+            Wish::Maker { .. } | Wish::Noise { .. } | Wish::Informed { .. } => {}
         }
         let (Wish::Maker { room: index, .. } | Wish::Noise { room: index } | Wish::Informed { room: index }) = wish
         else {
@@ -206,12 +222,18 @@ impl World {
             Wish::Maker { maker, .. } => room.crowd.quote(core, maker, &mut mood),
             Wish::Noise { .. } => room.crowd.trade_for_no_reason(core, &mut mood),
             Wish::Informed { .. } => room.crowd.trade_on_knowledge(core, &mut mood),
-            Wish::Rotate { .. } => {}
+            Wish::List { .. } | Wish::Rotate { .. } => {}
         }
         self.wish_again(wish, now_ns);
     }
 
-    /// Decides a window and opens the next one of the same series.
+    fn list_next(&mut self, core: &mut Core, index: usize, now_ns: Nanos) {
+        let Some(room) = self.rooms.get_mut(index) else { return };
+        let next = room.spec.market.end_s.and_then(|start_s| room.value.next_window(start_s));
+        room.next = next.map(|next| core.list_market(next, now_ns));
+    }
+
+    /// Decides a window and begins the next one of the same series.
     fn rotate(&mut self, core: &mut Core, index: usize, now_ns: Nanos) {
         let Some(room) = self.rooms.get_mut(index) else { return };
         room.value.advance(now_ns, &mut self.rng);
@@ -221,12 +243,14 @@ impl World {
         let Some(start_s) = room.spec.market.end_s else { return };
         let Some(next) = room.value.next_window(start_s) else { return };
         room.spec.market = next;
-        room.market = core.list_market(room.spec.market.clone(), now_ns);
+        room.market = match room.next.take() {
+            Some(listed) => listed,
+            None => core.list_market(room.spec.market.clone(), now_ns),
+        };
         room.crowd.move_to(core, room.market, now_ns);
         room.value.restart(&room.spec.market, now_ns);
-        if let Some(end) = room.value.ends_ns() {
-            self.wish_at(end, Wish::Rotate { room: index });
-        }
+        let end = room.value.ends_ns();
+        self.plan_rotation(index, end, now_ns);
     }
 
     /// The true value of a market that is simulated, between 0 and 1.

@@ -33,6 +33,23 @@ pub fn unix_seconds(text: &str) -> Option<u64> {
     }
 }
 
+/// `2026-06-24T07:55:00Z` of seconds since the Unix epoch.
+#[must_use]
+pub fn iso_seconds(unix_s: u64) -> String {
+    let (days, second) = (unix_s / 86_400, unix_s % 86_400);
+    // Eras of 400 years that begin in March: a leap day ends its year.
+    let shifted = days.saturating_add(719_468);
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// `00`, `0530` or `05:30`.
 fn offset_seconds(text: &str) -> Option<u64> {
     let (hours, rest) = text.split_at_checked(2)?;
@@ -112,6 +129,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_time_survives_its_text(seconds in 0u64..4_102_444_800) {
+            prop_assert_eq!(unix_seconds(&iso_seconds(seconds)), Some(seconds));
+        }
+
         #[test]
         fn every_day_follows_its_predecessor(days in 1u64..100_000) {
             // walk from the epoch with the lengths of months only
