@@ -18,6 +18,7 @@ const PROFILE: &str = "
 venue:
   discovery: { every_ms: 1000 }
 engine:
+  limits: { times: { no_orders_before_end_s: 0, reduce_only_before_end_s: 0, scale_before_end_s: 0 } }
   timing: { wallet_cooldown_ms: 200, market_cooldown_ms: 100, replace_interval_ms: 250 }
   instances:
     - name: maker
