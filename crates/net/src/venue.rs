@@ -10,7 +10,9 @@ use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::auth::{Credentials, L1Headers};
 use oddsmith_polymarket::codec::rest::{self, account, markets};
 use oddsmith_polymarket::order::Signer;
-use oddsmith_polymarket::wire::{ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, OpenOrder, Page, Trade};
+use oddsmith_polymarket::wire::{
+    ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, Market, OpenOrder, Page, Trade,
+};
 use serde::de::DeserializeOwned;
 
 use crate::http::{Answer, HttpClient, Transport};
@@ -84,6 +86,34 @@ impl Venue {
             Err(_) => self.http.request("GET", "/auth/derive-api-key", &headers(signer), b"").and_then(expect_ok)?,
         };
         decode("/auth/derive-api-key", "an API key", &body)
+    }
+
+    /// The cards of all markets that the exchange itself lists and that take orders. One that is not understood is left out, with the
+    /// reason in the log.
+    ///
+    /// # Errors
+    /// [`NetError`] when a page could not be read.
+    pub fn cards(&mut self) -> Result<Vec<MarketCard>, NetError> {
+        let mut cards = Vec::new();
+        let mut cursor = FIRST_CURSOR.to_owned();
+        for _ in 0..MAX_PAGES {
+            let path = format!("/markets?next_cursor={}", escaped(&cursor));
+            let body = self.get(&path, false)?;
+            let page =
+                rest::decode_listing::<Market>("a market", &body).map_err(|fault| undecodable("/markets", fault))?;
+            for market in page.items.iter().filter(|market| market.accepting_orders && !market.closed) {
+                let listed = markets::market_card(market).map_err(|fault| undecodable("/markets", fault));
+                match listed.and_then(|card| self.refined(card)) {
+                    Ok(card) => cards.push(card),
+                    Err(why) => tracing::warn!(market = market.market_slug, %why, "a market without a usable card"),
+                }
+            }
+            match page.next_cursor {
+                Some(next) if next != cursor => cursor = next,
+                _ => break,
+            }
+        }
+        Ok(cards)
     }
 
     /// A listed card with the exchange's own parameters, fees included.
