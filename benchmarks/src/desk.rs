@@ -90,6 +90,11 @@ pub fn honest(action: &Action) -> Option<GatewayOutcome> {
         Action::CancelMarket { .. } | Action::CancelAll => GatewayOutcome::CancelScope(Ok(CanceledOrders::default())),
         Action::Query { .. } => GatewayOutcome::Query(Ok(None)),
         Action::Heartbeat => GatewayOutcome::Heartbeat(Ok(())),
+        Action::Fetch(oddsmith_domain::FetchWhat::Activity { .. }) => GatewayOutcome::Activity(Ok(Default::default())),
+        Action::Fetch(oddsmith_domain::FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Ok(None)),
+        Action::Merge { .. } | Action::Redeem { .. } => {
+            GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
+        }
         Action::Fetch(oddsmith_domain::FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
             collateral: Usdc::from_whole(1_000),
             ..AccountSnapshot::default()

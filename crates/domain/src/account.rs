@@ -209,6 +209,8 @@ pub enum ReadReason {
     Reconnect,
     /// Something does not fit.
     Suspicion,
+    /// Orders and matches alone, because the user channel is away.
+    Poll,
 }
 
 /// A part of the account that is read by itself.

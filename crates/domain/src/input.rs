@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, AssetId, InstanceId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side, SignatureType,
-    TradeId, Usdc,
+    AccountPart, Address, AssetId, InstanceId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side,
+    SignatureType, TradeId, Usdc,
 };
 
 /// The sequence number of the output that carried an action; its one result names it.
@@ -206,12 +206,55 @@ pub enum GatewayOutcome {
     CancelScope(Result<CanceledOrders, UnknownCause>),
     /// Of a query: the order, or that the venue does not know it, or that nobody knows.
     Query(Result<Option<AccountOrder>, UnknownCause>),
-    /// Of a read of the whole account. Incomplete reads are failures.
-    Account(Result<AccountSnapshot, UnknownCause>),
+    /// Of a read of the whole account. A read that is not whole says what it lacks and is no read.
+    Account(Result<AccountSnapshot, Omission>),
     /// Of a heartbeat.
     Heartbeat(Result<(), UnknownCause>),
+    /// Of a read of orders and matches alone, whole or not at all.
+    Activity(Result<Activity, Omission>),
+    /// Of the question how a market was decided: what a YES share pays, or that it is not decided.
+    Resolution(Result<Option<Price>, UnknownCause>),
+    /// Of a merge or a redemption.
+    Tokens(TokenOutcome),
     /// Of an action whose data comes as an input of its own (a book, a card), or that has none (a subscription).
     Done(Result<(), UnknownCause>),
+}
+
+/// What became of a merge or a redemption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenOutcome {
+    /// The tokens are gone and the collateral is there.
+    Done,
+    /// It was not carried out, for this reason.
+    Refused(String),
+    /// It never reached the wire.
+    NotSent(UnknownCause),
+    /// Nobody knows.
+    Unknown(UnknownCause),
+}
+
+/// What a read of the account lacks, and why. Half of the truth about an account is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omission {
+    /// The part that could not be read.
+    pub part: AccountPart,
+    /// Its page, from 1.
+    pub page: u32,
+    /// Why.
+    pub cause: UnknownCause,
+    /// How many entries of the page could not be understood.
+    pub rejected: u32,
+    /// The first of them, and why each was not.
+    pub rejects: Vec<String>,
+}
+
+/// Orders and matches as the venue lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Every open order of the key.
+    pub orders: Vec<AccountOrder>,
+    /// The matches since the time asked for.
+    pub trades: Vec<AccountTrade>,
 }
 
 /// What the venue said about a cancel of a scope.

@@ -53,9 +53,9 @@ pub use id::{
     TradeId,
 };
 pub use input::{
-    AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, CancelOutcome, CanceledOrders, Command, GatewayInput,
-    GatewayOutcome, GuardReport, Input, Link, LinkState, MakerLeg, MarketSource, Payer, PlaceOutcome, RefusalCode,
-    Setup, TradeStatus, UnknownCause, VenueOrderStatus, VenueProtocol,
+    AccountOrder, AccountSnapshot, AccountTrade, ActionSeq, Activity, CancelOutcome, CanceledOrders, Command,
+    GatewayInput, GatewayOutcome, GuardReport, Input, Link, LinkState, MakerLeg, MarketSource, Omission, Payer,
+    PlaceOutcome, RefusalCode, Setup, TokenOutcome, TradeStatus, UnknownCause, VenueOrderStatus, VenueProtocol,
 };
 pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};

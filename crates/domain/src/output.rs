@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::denial::Denial;
 use crate::{
     Address, AssetId, Booking, BookingId, CapitalCause, DifferenceKind, InstanceId, IntentId, Latch, LatchScope,
-    Latched, MarketCard, MarketId, Movement, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark,
-    ResolutionSource, RunId, Shares, Side, StateCause, SubAccount, TradeId, TradeStatus, TradingState, Usdc,
+    Latched, MarketCard, MarketId, Movement, Omission, OrderId, OrderState, Outcome, PlaceOrder, Price, ProfitMark,
+    ReadReason, ResolutionSource, RunId, Shares, Side, StateCause, SubAccount, TradeId, TradeStatus, TradingState,
+    Usdc,
 };
 
 /// One thing that came out of the engine.
@@ -66,6 +67,18 @@ pub enum Action {
         /// The markets.
         markets: Vec<MarketId>,
     },
+    /// Turn pairs of both tokens of a market into collateral.
+    Merge {
+        /// The market.
+        market: MarketId,
+        /// How many pairs.
+        pairs: Shares,
+    },
+    /// Turn everything held in a decided market into what it pays.
+    Redeem {
+        /// The market.
+        market: MarketId,
+    },
 }
 
 /// What to read by REST.
@@ -77,7 +90,16 @@ pub enum FetchWhat {
     Account {
         /// Trades matched at or after this many seconds since the Unix epoch.
         trades_since_s: u64,
+        /// The tokens whose balances are read.
+        assets: Vec<AssetId>,
     },
+    /// Open orders and trades since a time, without balances: what stands in for the user channel.
+    Activity {
+        /// As for the account.
+        trades_since_s: u64,
+    },
+    /// How a market was decided.
+    Resolution(MarketId),
 }
 
 /// How a strategy wants to be in a market.
@@ -567,6 +589,39 @@ pub enum Event {
         market: MarketId,
         /// Whether REST is their source now.
         on: bool,
+    },
+    /// The account was read whole and compared.
+    AccountRead {
+        /// Why it was read.
+        reason: ReadReason,
+        /// Open orders in it.
+        orders: u32,
+        /// Matches in it.
+        trades: u32,
+        /// Tokens that were counted.
+        tokens: u32,
+        /// Balances that differ, but were not yet seen to do so often enough.
+        suspected: u32,
+        /// Differences that were told of it.
+        differences: u32,
+    },
+    /// A read of the account was not whole, and nothing of it was taken.
+    AccountRejected {
+        /// Why it was read.
+        reason: ReadReason,
+        /// What it lacks.
+        omission: Box<Omission>,
+        /// How many reads of the run were rejected so far.
+        rejected: u64,
+    },
+    /// Orders and matches are asked for every so often, because the user channel is away.
+    PollBegan,
+    /// The user channel is back and the asking is over.
+    PollEnded {
+        /// How often was asked.
+        polls: u64,
+        /// Fills that were found meanwhile.
+        fills: u64,
     },
     /// The venue's account and ours differ; ours was put right by the venue's facts.
     Difference {

@@ -1,8 +1,8 @@
 //! What the venue says of our account: the user channel, and the account read whole.
 
 use oddsmith_domain::{
-    AccountSnapshot, AccountTrade, Address, AssetId, CapitalCause, DifferenceKind, DoubtCause, Event, InstanceId,
-    MarketId, Movement, OrderId, OrderState, Output, Scope, Shares, Time, TradeStatus, UnknownCause, Usdc,
+    AccountSnapshot, AccountTrade, Address, AssetId, DifferenceKind, DoubtCause, Event, InstanceId, MarketId, Movement,
+    Omission, OrderId, OrderState, Output, ReadReason, Scope, Shares, Time, TradeStatus,
 };
 use oddsmith_execution::{Applied, OwnLeg, own_legs};
 use oddsmith_polymarket::codec::user::UserEvent;
@@ -31,7 +31,7 @@ impl Engine {
                 UserEvent::Trade(trade) => self.on_trade(trade, now, out),
                 UserEvent::Order(order) => {
                     if self.orders.get(&order.id).is_none() {
-                        self.on_foreign_order(&order.id, out);
+                        self.on_foreign_order(&order.id, order.asset, now, out);
                     } else {
                         let matched = order.size_matched.unwrap_or(Shares::ZERO);
                         self.on_order_standing(&order.id, order.status, matched, now, out);
@@ -42,10 +42,14 @@ impl Engine {
         self.scratch.user_events = events;
     }
 
-    /// An order under our key that this run has not made. It is named; what to do about it is a person's decision.
-    fn on_foreign_order(&mut self, id: &OrderId, out: &mut Vec<Output>) {
-        let what = format!("order {id} under this key was not made by this run");
-        self.differ(DifferenceKind::ForeignOrder, None, what, out);
+    /// An order under our key that this run has not made: told once. The next read of the account shows whether it is alive, and then
+    /// everything is cancelled.
+    pub(crate) fn on_foreign_order(&mut self, id: &OrderId, asset: Option<AssetId>, now: Time, out: &mut Vec<Output>) {
+        if self.foreign.insert(*id) {
+            let what = format!("order {id} under this key was not made by this run");
+            self.differ(DifferenceKind::ForeignOrder, asset.map(AssetId::market), what, out);
+            self.suspect(now.mono_ns);
+        }
     }
 
     /// Tells a difference between the venue's account and our books.
@@ -65,7 +69,7 @@ impl Engine {
         let (orders, fills, markets) = (&self.orders, &self.fills, &self.markets);
         let legs = own_legs(
             trade,
-            self.setup.as_ref().map_or_else(Address::default, |setup| setup.account),
+            self.setup.as_ref().map_or_else(Address::default, |setup| setup.payer.maker),
             |id| orders.get(id).is_some() || fills.get(trade.id, *id).is_some(),
             |asset| markets.get(asset.market().index()).and_then(|m| m.card.fee),
         );
@@ -123,6 +127,7 @@ impl Engine {
             }
         }
         self.tell_ledger(owner, market, out);
+        self.book_decision(market, out);
         self.recount(market);
         self.follow_fill(owner, market, now, out);
         self.wake(market, true);
@@ -198,6 +203,7 @@ impl Engine {
     }
 
     pub(crate) fn tell_ledger(&mut self, instance: InstanceId, market: MarketId, out: &mut Vec<Output>) {
+        self.counts.movements += 1;
         let account = self.ledger.account(instance, market);
         self.emit.event(out, Event::Ledger { instance, market, account });
         if account.is_short() || !account.balances() {
@@ -209,21 +215,19 @@ impl Engine {
     /// The account, read because the wallet is in doubt.
     pub(crate) fn on_account_in_doubt(
         &mut self,
-        outcome: &Result<AccountSnapshot, UnknownCause>,
+        outcome: &Result<AccountSnapshot, Omission>,
         now: Time,
         out: &mut Vec<Output>,
     ) {
         let snapshot = match outcome {
             Ok(snapshot) => snapshot,
-            Err(cause) => {
-                let text = format!("the account could not be read whole ({cause:?}); it is tried again");
-                self.emit.event(out, Event::Alert { text });
-                self.account_unread(now, out);
+            Err(omission) => {
+                self.reject_account(ReadReason::Doubt, omission, out);
+                self.account_unread(ReadReason::Schedule, now, out);
                 return self.wallet.retry_at(now.mono_ns + RETRY_NS);
             }
         };
-        self.account_was_read();
-        self.take_facts(snapshot, now, out);
+        self.take_account(snapshot, ReadReason::Doubt, now, out);
         match self.wallet.phase() {
             Phase::Name(Step::Asked(_)) => {
                 for order in &snapshot.orders {
@@ -237,6 +241,7 @@ impl Engine {
                         order.original_size,
                         order.price
                     );
+                    self.foreign.insert(order.id);
                     self.differ(DifferenceKind::ForeignOrder, order.asset.map(AssetId::market), what, out);
                 }
                 self.wallet.done(now, 0);
@@ -269,62 +274,5 @@ impl Engine {
             self.differ(DifferenceKind::MissingFill, None, what, out);
             self.orders.note(&id, |order| order.venue_matched = order.filled);
         }
-    }
-
-    pub(crate) fn on_reconciled(
-        &mut self,
-        outcome: &Result<AccountSnapshot, UnknownCause>,
-        now: Time,
-        out: &mut Vec<Output>,
-    ) {
-        match outcome {
-            Ok(snapshot) => {
-                self.account_was_read();
-                self.take_facts(snapshot, now, out);
-                let foreign: Vec<_> =
-                    snapshot.orders.iter().map(|o| o.id).filter(|id| self.orders.get(id).is_none()).collect();
-                for id in &foreign {
-                    self.on_foreign_order(id, out);
-                }
-                if !foreign.is_empty() {
-                    self.doubt_wallet(DoubtCause::Mismatch, now, out);
-                }
-            }
-            Err(cause) => {
-                let text = format!("the account could not be read for comparison ({cause:?})");
-                self.emit.event(out, Event::Alert { text });
-                self.account_unread(now, out);
-            }
-        }
-    }
-
-    /// Takes over what cannot be argued about: matches, and balances when nothing is on its way.
-    fn take_facts(&mut self, snapshot: &AccountSnapshot, now: Time, out: &mut Vec<Output>) {
-        for trade in &snapshot.trades {
-            self.on_trade(trade, now, out);
-        }
-        self.reach.done(&self.fills);
-        let Some(opening) = self.opening else {
-            let capital = snapshot.collateral - self.ledger.settled_cash();
-            return self.set_capital(capital, CapitalCause::Opening, out);
-        };
-        if self.fills.unsettled() > 0 {
-            return;
-        }
-        let expected = opening + self.ledger.cash();
-        if expected != snapshot.collateral && self.wallet.is_quiet() {
-            let what = format!("the venue counts {} pUSD where {expected} are expected", snapshot.collateral);
-            self.differ(DifferenceKind::Collateral, None, what, out);
-            let capital = snapshot.collateral - self.ledger.settled_cash();
-            let cause = if capital > opening { CapitalCause::Deposit } else { CapitalCause::Withdrawal };
-            self.set_capital(capital, cause, out);
-        }
-    }
-
-    /// The capital that profit is counted from: collateral is this and the cash of all sub-accounts.
-    fn set_capital(&mut self, capital: Usdc, cause: CapitalCause, out: &mut Vec<Output>) {
-        let change = capital - self.opening.unwrap_or(Usdc::ZERO);
-        self.opening = Some(capital);
-        self.emit.event(out, Event::Capital { capital, change, cause });
     }
 }

@@ -124,7 +124,7 @@ pub(crate) const fn verdict(outcome: &GatewayOutcome) -> Option<(RequestKind, Ve
         }
         GatewayOutcome::Query(Err(cause)) => (RequestKind::Query, of_cause(*cause)),
         GatewayOutcome::Query(Ok(_)) => (RequestKind::Query, Verdict::Answers),
-        GatewayOutcome::Account(Err(cause)) => (RequestKind::Account, of_cause(*cause)),
+        GatewayOutcome::Account(Err(omission)) => (RequestKind::Account, of_cause(omission.cause)),
         GatewayOutcome::Account(Ok(_)) => (RequestKind::Account, Verdict::Answers),
         _ => return None,
     })

@@ -1,6 +1,6 @@
 //! Where doubt comes from besides books, orders and links: the clocks, the venue's modes, an account that cannot be read.
 
-use oddsmith_domain::{DoubtCause, Event, MarketId, Output, RefusalCode, Scope, Time, VenueMode};
+use oddsmith_domain::{DoubtCause, Event, MarketId, Output, ReadReason, RefusalCode, Scope, Time, VenueMode};
 
 use crate::config::ns;
 use crate::core::Engine;
@@ -134,9 +134,9 @@ impl Engine {
     }
 
     /// The account could not be read whole.
-    pub(crate) fn account_unread(&mut self, now: Time, out: &mut Vec<Output>) {
+    pub(crate) fn account_unread(&mut self, reason: ReadReason, now: Time, out: &mut Vec<Output>) {
         self.standing.unread = self.standing.unread.saturating_add(1);
-        self.timers.reconcile = self.timers.reconcile.min(now.mono_ns.saturating_add(READ_AGAIN_NS));
+        self.ask_for_account(now.mono_ns.saturating_add(READ_AGAIN_NS), reason);
         if self.standing.unread >= self.config.doubt.resync_failures {
             self.doubt_wallet(DoubtCause::Resync, now, out);
         }

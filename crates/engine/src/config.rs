@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::settings::{Doubts, Sending};
+use crate::tokens::Tokens;
 
 /// The configuration of an engine: the same in a profile, in the journal and in a replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct EngineConfig {
     pub sending: Sending,
     /// How keen it is on changing what works.
     pub planning: Planning,
+    /// How the account is kept.
+    pub tokens: Tokens,
 }
 
 /// One named instance of a strategy.
@@ -83,6 +86,8 @@ pub struct Timing {
     pub heartbeat_ms: Millis,
     /// The account is read and compared this often. 1000 … 3600000.
     pub reconcile_ms: Millis,
+    /// While the user channel is away, orders and matches are asked for this often; 0 for never. 0, 200 … 60000.
+    pub poll_ms: Millis,
     /// Every so often the next book in turn is read by REST and compared. 1000 … 3600000.
     pub cross_check_ms: Millis,
     /// After a refused order, the instance waits this long in the market before it tries again; doubled each time in a row,
@@ -107,6 +112,7 @@ impl Default for Timing {
             max_evaluation_us: 2_000,
             heartbeat_ms: 5_000,
             reconcile_ms: 60_000,
+            poll_ms: 1_000,
             cross_check_ms: 10_000,
             refusal_pause_ms: 250,
         }
@@ -190,6 +196,14 @@ pub enum ConfigError {
     /// A limit is none.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A setting of the account is none.
+    #[error("`tokens.{name}`: {why}")]
+    Tokens {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong.
+        why: String,
+    },
     /// A time is out of range.
     #[error("`timing.{name}` is {value}: {range} is needed")]
     Timing {
@@ -258,6 +272,7 @@ impl EngineConfig {
             }
         }
         self.limits.validate()?;
+        self.tokens.validate(&self.instances)?;
         self.timing.validate()?;
         self.doubt.validate()?;
         self.sending.validate()
@@ -290,6 +305,10 @@ impl Timing {
         if self.max_evaluation_us != 0 && !(100..=1_000_000).contains(&self.max_evaluation_us) {
             let range = "0 (never) or 100 … 1000000";
             return Err(ConfigError::Timing { name: "max_evaluation_us", value: self.max_evaluation_us, range });
+        }
+        if self.poll_ms != 0 && !(200..=60_000).contains(&self.poll_ms) {
+            let range = "0 (never) or 200 … 60000";
+            return Err(ConfigError::Timing { name: "poll_ms", value: self.poll_ms, range });
         }
         // The venue lets go of everything after ten seconds without a heartbeat.
         if self.heartbeat_ms != 0 && !(1_000..=9_000).contains(&self.heartbeat_ms) {

@@ -23,6 +23,8 @@ use crate::instance::Instance;
 use crate::lists::SmallMap;
 use crate::market::Market;
 use crate::markets::Markets;
+use crate::poll::Poll;
+use crate::reconcile::Reconciler;
 use crate::restore::Reach;
 use crate::slow::Stopwatch;
 use crate::unfamiliar::Unfamiliar;
@@ -59,6 +61,9 @@ pub(crate) enum Purpose {
     Reconcile,
     Heartbeat,
     Book(AssetId),
+    Poll,
+    Resolution(MarketId),
+    Conversion(MarketId),
     Other,
 }
 
@@ -93,6 +98,12 @@ pub struct Engine {
     pub(crate) last_time: Option<Time>,
     /// Collateral that the venue counted when the run began; nothing is spent before it is known.
     pub(crate) opening: Option<Usdc>,
+    /// When the account is read and compared, and what the last reads have shown.
+    pub(crate) reconciler: Reconciler,
+    /// The asking that stands in for the user channel.
+    pub(crate) poll: Option<Poll>,
+    /// Bookings without a match so far: each has a number of its own.
+    pub(crate) bookings: u64,
     pub(crate) awaited: SmallMap<ActionSeq, Purpose>,
     pub(crate) timers: Timers,
     pub(crate) intents: u64,
@@ -100,6 +111,8 @@ pub struct Engine {
     pub(crate) plans: SmallMap<(InstanceId, MarketId), ()>,
     /// Matches of unknown orders that were told already.
     pub(crate) strangers: BTreeSet<TradeId>,
+    /// Orders under our key that this run has not made and that were told already.
+    pub(crate) foreign: BTreeSet<OrderId>,
     /// When the run began, in seconds since the Unix epoch.
     pub(crate) started_s: u64,
     pub(crate) reach: Reach,
@@ -132,7 +145,6 @@ impl Default for Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     pub(crate) heartbeat: u64,
-    pub(crate) reconcile: u64,
     pub(crate) watch: u64,
     pub(crate) cross_check: u64,
 }
@@ -166,6 +178,8 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     pub(crate) fills: u64,
     pub(crate) differences: u64,
+    /// How often a sub-account moved.
+    pub(crate) movements: u64,
 }
 
 impl Default for Engine {
@@ -201,11 +215,15 @@ impl Engine {
             defences: SmallMap::new(),
             last_time: None,
             opening: None,
+            reconciler: Reconciler::default(),
+            poll: None,
+            bookings: 0,
             awaited: SmallMap::new(),
             timers: Timers::default(),
             intents: 0,
             plans: SmallMap::new(),
             strangers: BTreeSet::new(),
+            foreign: BTreeSet::new(),
             started_s: 0,
             reach: Reach::default(),
             turn: 0,
@@ -293,12 +311,12 @@ impl Engine {
         self.reach = Reach::begin(now);
         self.timers = Timers {
             heartbeat: now.mono_ns,
-            reconcile: now.mono_ns + ns(config.timing.reconcile_ms),
             watch: now.mono_ns,
             cross_check: now.mono_ns + ns(config.timing.cross_check_ms),
         };
         let instances = config.instances.iter().map(|instance| instance.name.clone()).collect();
         self.emit.event(out, Event::Began { run: setup.run, account: setup.payer.maker, instances });
+        self.reconciler.next_at = now.mono_ns + ns(config.timing.reconcile_ms);
         self.config = config;
         self.setup = Some(setup.clone());
         self.doubt_wallet(DoubtCause::Start, now, out);
@@ -336,6 +354,9 @@ impl Engine {
             }
             learn(market, event, now);
             market.report_health(&mut self.emit, before, out);
+            if let MarketEvent::Resolved { winner, .. } = event {
+                self.on_resolved(id, *winner, now, out);
+            }
             if touched != Some(id)
                 && let Some(before) = touched.replace(id)
             {
@@ -419,7 +440,6 @@ fn learn(market: &mut Market, event: &MarketEvent, now: Time) {
             market.card.tick = Some(*tick);
             market.tick_told = Some(now.mono_ns);
         }
-        MarketEvent::Resolved { .. } => market.resolved = true,
         _ => {}
     }
 }

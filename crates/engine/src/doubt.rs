@@ -77,11 +77,6 @@ impl Doubt {
         matches!(self.phase, Phase::Caution(_))
     }
 
-    /// Whether nothing has been wrong for a while.
-    pub(crate) const fn is_quiet(&self) -> bool {
-        matches!(self.phase, Phase::Clear)
-    }
-
     pub(crate) const fn phase(&self) -> Phase {
         self.phase
     }

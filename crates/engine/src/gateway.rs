@@ -39,6 +39,13 @@ impl Engine {
                 }
             }
             (Purpose::Reconcile, GatewayOutcome::Account(outcome)) => self.on_reconciled(outcome, now, out),
+            (Purpose::Poll, GatewayOutcome::Activity(outcome)) => self.on_polled(result.action, outcome, now, out),
+            (Purpose::Resolution(market), GatewayOutcome::Resolution(outcome)) => {
+                self.on_resolution(market, outcome, now, out);
+            }
+            (Purpose::Conversion(market), GatewayOutcome::Tokens(outcome)) => {
+                self.on_converted(market, result.action, outcome, now, out);
+            }
             (Purpose::Heartbeat, GatewayOutcome::Heartbeat(outcome)) => match outcome {
                 Ok(()) => self.wallet.resolve(DoubtCause::Heartbeat),
                 Err(cause) => self.on_heartbeat_missed(*cause, now, out),
@@ -141,6 +148,12 @@ impl Engine {
             // It was alive once and is not any more. A fill that is still on its way will be counted.
             Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {
                 self.change(id, OrderState::Canceled, now, out);
+            }
+            // It worked, and neither a list nor the venue knows it any more: nobody can say what became of it.
+            Ok(None) if matches!(self.state_of(id), Some(OrderState::Working | OrderState::PartiallyFilled)) => {
+                let what = format!("order {id} is in our books and not at the venue");
+                self.differ(DifferenceKind::MissingOrder, None, what, out);
+                self.change(id, OrderState::Unknown, now, out);
             }
             // It may still arrive at the venue, or nobody knows: asked again, and in the end a cancel-all decides.
             Ok(None) | Err(_) => {}

@@ -1,9 +1,10 @@
 //! Every outcome of a request in every state of its order.
 
 use oddsmith_domain::{
-    AccountOrder, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, ExchangeKind, FeeSchedule, GatewayInput,
-    GatewayOutcome, Input, InstanceId, IntentId, MarketCard, MarketId, OrderFields, OrderState, OrderType, OutputBody,
-    Payer, PlaceOrder, PlaceOutcome, Price, RefusalCode, RunId, Setup, Shares, Side, Tick, TokenId, VenueOrderStatus,
+    AccountOrder, AccountPart, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, ExchangeKind, FeeSchedule,
+    GatewayInput, GatewayOutcome, Input, InstanceId, IntentId, MarketCard, MarketId, Omission, OrderFields, OrderState,
+    OrderType, OutputBody, Payer, PlaceOrder, PlaceOutcome, Price, RefusalCode, RunId, Setup, Shares, Side, Tick,
+    TokenId, VenueOrderStatus,
 };
 use oddsmith_execution::ALL_STATES;
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -120,6 +121,7 @@ fn policy() -> Vec<(&'static str, Purpose, GatewayOutcome, &'static str)> {
     let (place, cancel, query) = (Purpose::Place(ID), Purpose::Cancel(ID), Purpose::Query(ID));
     let wallet = Purpose::Doubt(Scope::Wallet);
     let timeout = UnknownCause::Timeout;
+    let unread = Omission { part: AccountPart::Orders, page: 1, cause: timeout, rejected: 0, rejects: Vec::new() };
     let placed = |outcome| GatewayOutcome::Place(outcome);
     let accepted = |status| placed(PlaceOutcome::Accepted { status, trades: Vec::new() });
     let refused = placed(PlaceOutcome::Refused { code: RefusalCode::MinSize, text: "too small".to_owned() });
@@ -142,12 +144,12 @@ fn policy() -> Vec<(&'static str, Purpose, GatewayOutcome, &'static str)> {
         ("found matched", query, report(VenueOrderStatus::Matched), "NWPDUFCR"),
         ("found cancelled", query, report(VenueOrderStatus::Canceled), "CCCCCFCR"),
         ("found in a state not known", query, report(VenueOrderStatus::Other), "NWPDUFCR"),
-        ("not found", query, GatewayOutcome::Query(Ok(None)), "NWPCUFCR"),
+        ("not found", query, GatewayOutcome::Query(Ok(None)), "NUUCUFCR"),
         ("query unknown", query, GatewayOutcome::Query(Err(timeout)), "NWPDUFCR"),
         ("cancel-all names it", wallet, canceled(&[ID]), "CCCCCFCR"),
         ("cancel-all does not name it", wallet, canceled(&[]), "NWPDUFCR"),
         ("cancel-all unknown", wallet, GatewayOutcome::CancelScope(Err(timeout)), "NWPDUFCR"),
-        ("account unknown", wallet, GatewayOutcome::Account(Err(timeout)), "NWPDUFCR"),
+        ("account unknown", wallet, GatewayOutcome::Account(Err(unread)), "NWPDUFCR"),
         ("heartbeat", Purpose::Heartbeat, GatewayOutcome::Heartbeat(Ok(())), "NWPDUFCR"),
         ("heartbeat missed", Purpose::Heartbeat, GatewayOutcome::Heartbeat(Err(timeout)), "NWPDUFCR"),
         ("done", Purpose::Other, GatewayOutcome::Done(Err(timeout)), "NWPDUFCR"),

@@ -6,7 +6,7 @@
 use oddsmith_book::ShardProof;
 use oddsmith_domain::{
     AssetId, DoubtCause, Event, Link, LinkState, MarketBatch, MarketEvent, MarketId, MarketSource, Outcome, Output,
-    Price, Time, planted,
+    Price, ReadReason, Time, planted,
 };
 
 use crate::config::ns;
@@ -59,8 +59,17 @@ impl Engine {
             }
             (Link::Market(_), LinkState::Down(_) | LinkState::Silent) if planted!(SilenceIgnored) => {}
             (Link::Market(shard), LinkState::Down(_) | LinkState::Silent) => self.lose_shard(shard, state, now, out),
-            (Link::User, LinkState::Up) => self.wallet.resolve(DoubtCause::UserLink),
-            (Link::User, LinkState::Down(_) | LinkState::Silent) => self.doubt_wallet(DoubtCause::UserLink, now, out),
+            // What was missed is read first: only then is the channel's doubt over.
+            (Link::User, LinkState::Up) => {
+                self.end_poll(out);
+                if self.wallet.has(DoubtCause::UserLink) {
+                    self.ask_for_account(now.mono_ns, ReadReason::Reconnect);
+                }
+            }
+            (Link::User, LinkState::Down(_) | LinkState::Silent) => {
+                self.doubt_wallet(DoubtCause::UserLink, now, out);
+                self.begin_poll(now, out);
+            }
             (Link::User, LinkState::Alive) | (Link::Orders, _) => {}
         }
     }

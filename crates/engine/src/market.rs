@@ -8,6 +8,7 @@ use crate::core::Emitter;
 use crate::doubt::Doubt;
 use crate::lifecycle::Life;
 use crate::links::Reads;
+use crate::settle::Conversion;
 
 /// One market: its card, its book, its doubt.
 pub(crate) struct Market {
@@ -23,6 +24,18 @@ pub(crate) struct Market {
     pub(crate) unsubscribed: bool,
     /// When the stream last told its tick, on the monotonic clock.
     pub(crate) tick_told: Option<u64>,
+    /// What a YES share pays, once somebody said so.
+    pub(crate) pays: Option<Price>,
+    /// The venue's own account of the market said it.
+    pub(crate) confirmed: bool,
+    /// When the venue is asked how it was decided.
+    pub(crate) ask_at: Option<u64>,
+    /// Its tokens were counted at least once, and what the wallet held before was taken in.
+    pub(crate) adopted: bool,
+    /// Tokens on their way to becoming collateral.
+    pub(crate) conversion: Option<Conversion>,
+    /// No conversion before this time.
+    pub(crate) convert_at: u64,
     /// Its book changed since its working orders were last compared with it.
     pub(crate) touched: bool,
     /// The YES mid when an instance was last evaluated on it, in ticks.
@@ -52,6 +65,12 @@ impl Market {
             life: Life::default(),
             unsubscribed: false,
             tick_told: None,
+            pays: None,
+            confirmed: false,
+            ask_at: None,
+            adopted: false,
+            conversion: None,
+            convert_at: 0,
             touched: false,
             mid_ticks: None,
             state: TradingState::Idle,

@@ -81,6 +81,9 @@ impl Engine {
         );
         let places: Vec<_> = self.ledger.accounts().map(|(instance, market, _)| (instance, market)).collect();
         for (instance, market) in places {
+            // What a conversion of the run before was promised is free again; the balances will say whether it was carried out.
+            let promised = self.ledger.account(instance, market).reserved;
+            self.ledger.release((instance, market), promised);
             self.tell_ledger(instance, market, out);
             self.recount(market);
         }
@@ -122,7 +125,7 @@ impl Engine {
     fn take_in(&mut self, before: &RestoredMarket, out: &mut Vec<Output>) {
         let id = self.number(&before.card, out);
         if let Some(market) = self.markets.get_mut(id.index()) {
-            market.resolved = before.resolved.is_some();
+            (market.resolved, market.pays) = (before.resolved.is_some(), before.resolved);
         }
     }
 

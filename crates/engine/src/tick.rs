@@ -122,19 +122,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn fetch_account(
-        &mut self,
-        purpose: Purpose,
-        now: Time,
-        out: &mut Vec<Output>,
-    ) -> oddsmith_domain::ActionSeq {
-        let since = self.reach.since_s(now);
-        self.breakers.sent(RequestKind::Account);
-        let action = self.emit.action(out, Action::Fetch(FetchWhat::Account { trades_since_s: since }));
-        self.awaited.insert(action, purpose);
-        action
-    }
-
     fn step_timers(&mut self, now: Time, out: &mut Vec<Output>) {
         let timing = &self.config.timing;
         if timing.heartbeat_ms > 0 && now.mono_ns >= self.timers.heartbeat {
@@ -144,13 +131,8 @@ impl Engine {
                 self.awaited.insert(action, Purpose::Heartbeat);
             }
         }
-        if now.mono_ns >= self.timers.reconcile {
-            self.timers.reconcile = now.mono_ns + ns(self.config.timing.reconcile_ms);
-            let readable = self.breakers.room(RequestKind::Account) > 0;
-            if readable && self.wallet.may_quote() && !self.awaited.values().any(|p| *p == Purpose::Reconcile) {
-                self.fetch_account(Purpose::Reconcile, now, out);
-            }
-        }
+        self.step_reconcile(now, out);
+        self.step_poll(now, out);
         if now.mono_ns >= self.timers.cross_check {
             self.timers.cross_check = now.mono_ns + ns(self.config.timing.cross_check_ms);
             self.cross_check(now, out);
@@ -166,6 +148,8 @@ impl Engine {
             self.watch_breakers(now, out);
             self.watch_defences(now, out);
             self.watch_profit(now, out);
+            self.watch_decisions(now, out);
+            self.watch_conversions(now, out);
         }
     }
 
@@ -276,7 +260,7 @@ impl Engine {
 
     fn watch_profit(&mut self, now: Time, out: &mut Vec<Output>) {
         for market in self.markets.iter_mut() {
-            market.mark = market.book.mid(Outcome::Yes).and_then(price_of).or(market.mark);
+            market.mark = market.pays.or_else(|| market.book.mid(Outcome::Yes).and_then(price_of)).or(market.mark);
         }
         let profit = self.profit();
         self.watch_latches(profit, now, out);

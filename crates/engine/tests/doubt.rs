@@ -4,8 +4,8 @@ mod common;
 
 use common::{Desk, config};
 use oddsmith_domain::{
-    Action, Command, DoubtCause, Event, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketId, OutputBody,
-    PlaceOutcome, RefusalCode, Scope, Time, UnknownCause, VenueMode,
+    AccountPart, Action, Command, DoubtCause, Event, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketId,
+    Omission, OutputBody, PlaceOutcome, RefusalCode, Scope, Time, UnknownCause, VenueMode,
 };
 
 /// What ends a doubt.
@@ -211,7 +211,13 @@ fn cases() -> Vec<Case> {
             DoubtCause::Resync,
             Scope::Wallet,
             |desk| {
-                let failed = GatewayOutcome::Account(Err(UnknownCause::Status(500)));
+                let failed = GatewayOutcome::Account(Err(Omission {
+                    part: AccountPart::Orders,
+                    page: 1,
+                    cause: UnknownCause::Status(500),
+                    rejected: 0,
+                    rejects: Vec::new(),
+                }));
                 answer_next(desk, is_account, &failed, 3);
             },
             End::Itself,

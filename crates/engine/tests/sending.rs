@@ -264,7 +264,9 @@ fn an_account_that_cannot_be_read_is_not_asked_for_all_the_time() {
         desk.step();
         for (seq, action) in std::mem::take(&mut desk.waiting) {
             let outcome = match &action {
-                Action::Fetch(FetchWhat::Account { .. }) => GatewayOutcome::Account(Err(UnknownCause::Status(502))),
+                Action::Fetch(FetchWhat::Account { .. }) => {
+                    GatewayOutcome::Account(Err(common::unread(UnknownCause::Status(502))))
+                }
                 _ => desk.honest(&action),
             };
             desk.answer(seq, outcome);

@@ -14,7 +14,7 @@ mod split;
 mod transition;
 
 pub use fills::{Applied, Booked, FillKey, Fills, OwnLeg, own_legs};
-pub use ledger::{Ledger, LedgerError, Place};
+pub use ledger::{Ledger, LedgerError, Place, booking_id};
 pub use orders::{BuilderError, Change, Order, OrderBuilder, Orders, Ownership};
 pub use planner::{Leg, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 pub use split::{MinSizePolicy, Split, split};

@@ -129,6 +129,8 @@ fn describe_action(action: &Action) -> (Kind, Ids) {
         Action::Subscribe { .. } => (Kind::SUBSCRIBE, none),
         Action::Fetch(_) => (Kind::FETCH, none),
         Action::Unsubscribe { .. } => (Kind::UNSUBSCRIBE, none),
+        Action::Merge { market, .. } => (Kind::MERGE, Ids { market: Some(*market), ..none }),
+        Action::Redeem { market } => (Kind::REDEEM, Ids { market: Some(*market), ..none }),
     }
 }
 
@@ -168,6 +170,10 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Booking { instance, market, .. } => (Kind::BOOKING, of(instance, *market)),
         Event::Capital { .. } => (Kind::CAPITAL, none),
         Event::Resolved { market, .. } => (Kind::RESOLVED, Ids { market: Some(*market), ..none }),
+        Event::AccountRead { .. } => (Kind::ACCOUNT_READ, none),
+        Event::AccountRejected { .. } => (Kind::ACCOUNT_REJECTED, none),
+        Event::PollBegan => (Kind::POLL_BEGAN, none),
+        Event::PollEnded { .. } => (Kind::POLL_ENDED, none),
         Event::Difference { market, .. } => (Kind::DIFFERENCE, Ids { market: *market, ..none }),
         Event::Undecodable { .. } => (Kind::UNDECODABLE, none),
         Event::Refused { order, .. } => (Kind::REFUSED, Ids { order: Some(*order), ..none }),

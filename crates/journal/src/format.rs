@@ -90,6 +90,10 @@ kinds! {
     SUBSCRIBE = 0x106, "action.subscribe";
     /// Read something whole.
     FETCH = 0x107, "action.fetch";
+    /// Pairs become collateral.
+    MERGE = 0x108, "action.merge";
+    /// Tokens of a decided market become collateral.
+    REDEEM = 0x109, "action.redeem";
     /// Receive markets no more.
     UNSUBSCRIBE = 0x110, "action.unsubscribe";
     /// A strategy decided.
@@ -156,6 +160,14 @@ kinds! {
     CAPITAL = 0x221, "event.capital";
     /// A market is decided.
     RESOLVED = 0x222, "event.resolved";
+    /// The account was read whole.
+    ACCOUNT_READ = 0x223, "event.account_read";
+    /// A read of the account was not whole.
+    ACCOUNT_REJECTED = 0x224, "event.account_rejected";
+    /// Asking began in place of the user channel.
+    POLL_BEGAN = 0x225, "event.poll_began";
+    /// The asking is over.
+    POLL_ENDED = 0x226, "event.poll_ended";
     /// A run began.
     BEGAN = 0x240, "event.began";
     /// A market got its number.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oddsmith_domain::{
     Action, ActionSeq, AssetId, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketId, MarketSource,
-    Outcome, Time, TokenId, UnknownCause,
+    Outcome, Shares, Time, TokenId, TokenOutcome, UnknownCause,
 };
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::session::{MarketSession, Outbox, OutboxOutput, SessionOutput, UserSession, fetch_failed};
@@ -45,11 +45,15 @@ enum SideEvent {
         action: Option<ActionSeq>,
         result: Result<Vec<u8>, NetError>,
     },
-    Account {
+    Read {
         action: ActionSeq,
         outcome: GatewayOutcome,
     },
     Scouted(Report),
+    Converted {
+        action: ActionSeq,
+        outcome: TokenOutcome,
+    },
 }
 
 /// The edge of the engine: market shards, user channel, order connections and side threads, polled by one task.
@@ -148,6 +152,7 @@ impl Edge {
                 OutboxOutput::Fetch { action, what } => self.fetch(action, what),
                 OutboxOutput::Subscribe(markets) => self.subscribe(&markets, now),
                 OutboxOutput::Unsubscribe(markets) => self.unsubscribe(&markets, now),
+                OutboxOutput::Convert { action, market, pairs } => self.convert(action, market, pairs),
             }
         }
     }
@@ -348,7 +353,8 @@ impl Edge {
             }
             SideEvent::Order { slot, generation, result } => self.orders.on_dialed(slot, generation, result, now),
             SideEvent::Book { asset, action, result } => self.on_book(asset, action, result, now),
-            SideEvent::Account { action, outcome } => self.outbox.on_fetched(action, outcome),
+            SideEvent::Read { action, outcome } => self.outbox.on_fetched(action, outcome),
+            SideEvent::Converted { action, outcome } => self.outbox.on_converted(action, outcome),
             SideEvent::Scouted(report) => self.inputs.extend(self.scout.on_report(report, now)),
         }
     }
@@ -383,20 +389,41 @@ impl Edge {
                     self.outbox.on_fetched(action, fetch_failed(&what, UnknownCause::NoConnection));
                 }
             }
-            FetchWhat::Account { trades_since_s } => {
+            FetchWhat::Account { trades_since_s, assets } => {
                 let (mut venue, table) = (self.venue(), Arc::clone(&self.table));
-                let tokens: Vec<(AssetId, TokenId)> =
-                    self.cards.iter().flat_map(|(market, card)| both(*market, card)).collect();
+                let token = |asset: AssetId| Some((asset, self.cards.get(&asset.market())?.token(asset.outcome())));
+                let tokens: Vec<(AssetId, TokenId)> = assets.into_iter().filter_map(token).collect();
                 self.side.run(move || {
-                    let read = venue.account(&table, &tokens, trades_since_s);
-                    if let Err(why) = &read {
-                        tracing::warn!(%why, "the account could not be read");
-                    }
-                    let outcome = GatewayOutcome::Account(read.map_err(|error| cause_of(&error)));
-                    SideEvent::Account { action, outcome }
+                    let outcome = GatewayOutcome::Account(venue.account(&table, &tokens, trades_since_s));
+                    SideEvent::Read { action, outcome }
+                });
+            }
+            FetchWhat::Activity { trades_since_s } => {
+                let (mut venue, table) = (self.venue(), Arc::clone(&self.table));
+                self.side.run(move || {
+                    let outcome = GatewayOutcome::Activity(venue.activity(&table, trades_since_s));
+                    SideEvent::Read { action, outcome }
+                });
+            }
+            FetchWhat::Resolution(market) => {
+                let Some(condition) = self.cards.get(&market).map(|card| card.condition) else {
+                    return self.outbox.on_fetched(action, fetch_failed(&what, UnknownCause::NoConnection));
+                };
+                let mut venue = self.venue();
+                self.side.run(move || {
+                    let outcome = venue.resolution(&condition).map_err(|error| cause_of(&error));
+                    SideEvent::Read { action, outcome: GatewayOutcome::Resolution(outcome) }
                 });
             }
         }
+    }
+
+    fn convert(&mut self, action: ActionSeq, market: MarketId, pairs: Option<Shares>) {
+        let Some(slug) = self.cards.get(&market).map(|card| card.slug.clone()) else {
+            return self.outbox.on_converted(action, TokenOutcome::NotSent(UnknownCause::NoConnection));
+        };
+        let (mut venue, account) = (self.venue(), self.wallet.signer.address());
+        self.side.run(move || SideEvent::Converted { action, outcome: venue.convert(account, &slug, pairs) });
     }
 
     fn fetch_book(&mut self, asset: AssetId, action: Option<ActionSeq>) -> bool {

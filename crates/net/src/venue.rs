@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oddsmith_domain::{
-    AccountOrder, AccountSnapshot, AccountTrade, AssetId, MarketCard, Shares, SignatureType, TokenId, UnknownCause,
+    AccountOrder, AccountPart, AccountSnapshot, AccountTrade, Activity, Address, AssetId, ConditionId, MarketCard,
+    Omission, Price, Shares, SignatureType, TokenId, TokenOutcome, UnknownCause,
 };
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::auth::{Credentials, L1Headers};
 use oddsmith_polymarket::codec::rest::{self, account, markets};
 use oddsmith_polymarket::order::Signer;
-use oddsmith_polymarket::wire::{
-    ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, Market, OpenOrder, Page, Trade,
-};
+use oddsmith_polymarket::wire::{ApiKeyCreds, BalanceAllowance, ClobMarket, FIRST_CURSOR, Market, OpenOrder, Trade};
 use serde::de::DeserializeOwned;
 
 use crate::http::{Answer, HttpClient, Transport};
@@ -20,6 +19,9 @@ use crate::{NetError, Target};
 
 /// More pages than this are not a listing but a loop.
 const MAX_PAGES: usize = 1_000;
+/// So many entries that were not understood are named; the rest is counted.
+const MAX_REJECTS: usize = 8;
+const BALANCE: &str = "/balance-allowance";
 
 /// A blocking client of the venue.
 pub struct Venue {
@@ -134,43 +136,86 @@ impl Venue {
         self.get(&format!("/book?token_id={token}"), false)
     }
 
-    /// Every open order of the key: all of them, or an error.
+    /// Every open order of the key: all of them, or what is missing.
     ///
     /// # Errors
-    /// [`NetError`].
-    pub fn open_orders(&mut self, table: &AssetTable) -> Result<Vec<AccountOrder>, NetError> {
-        let listed: Vec<OpenOrder> = self.pages("/data/orders", "?", "an open order")?;
-        let orders = listed.iter().map(|order| account::open_order(order, table));
-        orders.collect::<Result<Vec<_>, _>>().map_err(|fault| undecodable("/data/orders", fault))
+    /// [`Omission`] names the page.
+    pub fn open_orders(&mut self, table: &AssetTable) -> Result<Vec<AccountOrder>, Omission> {
+        self.whole(AccountPart::Orders, "/data/orders?", |order: &OpenOrder| {
+            account::open_order(order, table).map_err(|fault| fault.to_string())
+        })
     }
 
-    /// Open orders, trades since a time, and balances: all of it, or an error.
+    /// Open orders, trades since a time, and balances: all of it, or what is missing.
     ///
     /// # Errors
-    /// [`NetError`].
+    /// [`Omission`] names the part and the page.
     pub fn account(
         &mut self,
         table: &AssetTable,
         tokens: &[(AssetId, TokenId)],
         trades_since_s: u64,
-    ) -> Result<AccountSnapshot, NetError> {
-        let orders = self.open_orders(table)?;
-        // `after` may or may not include its own second: ask for one more, and leave out what is too old ourselves.
-        let query = format!("?after={}&", trades_since_s.saturating_sub(1));
-        let listed: Vec<Trade> = self.pages("/data/trades", &query, "a trade")?;
-        let trades = listed.iter().map(|trade| account::trade(trade, table));
-        let trades = trades.collect::<Result<Vec<_>, _>>().map_err(|fault| undecodable("/data/trades", fault))?;
-        let is_recent = |trade: &AccountTrade| trade.match_time_s == 0 || trade.match_time_s >= trades_since_s;
-        let trades = trades.into_iter().filter(is_recent).collect();
-        let balance = self.balance("asset_type=COLLATERAL")?;
-        let collateral = account::collateral(&balance).map_err(|fault| undecodable("/balance-allowance", fault))?;
+    ) -> Result<AccountSnapshot, Omission> {
+        let Activity { orders, trades } = self.activity(table, trades_since_s)?;
+        let read = self.balance("asset_type=COLLATERAL");
+        let balance = read.and_then(|b| account::collateral(&b).map_err(|fault| undecodable(BALANCE, fault)));
+        let collateral = balance.map_err(|error| omission(AccountPart::Collateral, 1, &error, Vec::new()))?;
         let mut held: Vec<(AssetId, Shares)> = Vec::with_capacity(tokens.len());
         for (asset, token) in tokens {
-            let balance = self.balance(&format!("asset_type=CONDITIONAL&token_id={token}"))?;
-            let shares = account::token_balance(&balance).map_err(|fault| undecodable("/balance-allowance", fault))?;
-            held.push((*asset, shares));
+            let read = self.balance(&format!("asset_type=CONDITIONAL&token_id={token}"));
+            let shares = read.and_then(|b| account::token_balance(&b).map_err(|fault| undecodable(BALANCE, fault)));
+            held.push((*asset, shares.map_err(|error| omission(AccountPart::Token(*asset), 1, &error, Vec::new()))?));
         }
         Ok(AccountSnapshot { orders, trades, collateral, tokens: held })
+    }
+
+    /// Open orders and trades since a time: all of them, or what is missing.
+    ///
+    /// # Errors
+    /// As [`Venue::account`].
+    pub fn activity(&mut self, table: &AssetTable, trades_since_s: u64) -> Result<Activity, Omission> {
+        let orders = self.open_orders(table)?;
+        // `after` may or may not include its own second: ask for one more, and leave out what is too old ourselves.
+        let path = format!("/data/trades?after={}&", trades_since_s.saturating_sub(1));
+        let mut trades: Vec<AccountTrade> = self.whole(AccountPart::Trades, &path, |trade: &Trade| {
+            account::trade(trade, table).map_err(|fault| fault.to_string())
+        })?;
+        trades.retain(|trade| trade.match_time_s == 0 || trade.match_time_s >= trades_since_s);
+        Ok(Activity { orders, trades })
+    }
+
+    /// What a YES share of a market pays; `None` while it is not decided.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn resolution(&mut self, condition: &ConditionId) -> Result<Option<Price>, NetError> {
+        let market: Market = self.get_json(&format!("/markets/{condition}"), "a market", false)?;
+        Ok(markets::resolution(&market))
+    }
+
+    /// Turns so many pairs of a market's tokens into collateral, or, without a number, all tokens of a decided market.
+    ///
+    /// The exchange of the desk does it on request. The live venue has no such request: there a conversion is a transaction on
+    /// the chain, which this client does not make, and the answer is a refusal.
+    pub fn convert(&mut self, account: Address, slug: &str, pairs: Option<Shares>) -> TokenOutcome {
+        let (path, amount) = match pairs {
+            Some(pairs) => ("/control/merge", format!(r#","amount":"{pairs}""#)),
+            None => ("/control/redeem", String::new()),
+        };
+        let body = format!(r#"{{"address":"{account}","market":"{slug}"{amount}}}"#);
+        let headers = b"Content-Type: application/json\r\n";
+        match self.http.request("POST", path, headers, body.as_bytes()) {
+            Ok(answer) if (200..300).contains(&answer.status) => TokenOutcome::Done,
+            Ok(answer) if (400..500).contains(&answer.status) => {
+                let text: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
+                TokenOutcome::Refused(format!("status {}: {text}", answer.status))
+            }
+            Ok(answer) => TokenOutcome::Unknown(UnknownCause::Status(answer.status)),
+            Err(error) => match cause_of(&error) {
+                UnknownCause::NoConnection => TokenOutcome::NotSent(UnknownCause::NoConnection),
+                cause => TokenOutcome::Unknown(cause),
+            },
+        }
     }
 
     /// Cancels everything under the key, outside of the engine: the last resort of an end that went wrong.
@@ -187,23 +232,39 @@ impl Venue {
         self.get_json(&format!("/balance-allowance?{query}&signature_type={kind}"), "a balance", true)
     }
 
-    /// All pages of a listing, or an error: half of the truth about orders is none.
-    fn pages<T: DeserializeOwned>(&mut self, path: &str, query: &str, what: &'static str) -> Result<Vec<T>, NetError> {
+    /// All pages of a listing, each entry of them understood, or what is missing: half of the truth about an account is none.
+    fn whole<W: DeserializeOwned, T>(
+        &mut self,
+        part: AccountPart,
+        path: &str,
+        read: impl Fn(&W) -> Result<T, String>,
+    ) -> Result<Vec<T>, Omission> {
         let mut items = Vec::new();
         let mut cursor = FIRST_CURSOR.to_owned();
-        for _ in 0..MAX_PAGES {
-            let page: Page<T> = self.get_json(&format!("{path}{query}next_cursor={}", escaped(&cursor)), what, true)?;
-            let last = page.is_last();
-            items.extend(page.data);
-            if last {
-                return Ok(items);
+        for number in 1..=MAX_PAGES {
+            let missing = |error: &NetError, rejects| omission(part, number, error, rejects);
+            let url = format!("{path}next_cursor={}", escaped(&cursor));
+            let page = self.get(&url, true).and_then(|body| {
+                rest::decode_listing::<W>("an entry of the account", &body).map_err(|fault| undecodable(path, fault))
+            });
+            let page = page.map_err(|error| missing(&error, Vec::new()))?;
+            let mut rejects: Vec<String> = page.faults.iter().map(ToString::to_string).collect();
+            for item in &page.items {
+                match read(item) {
+                    Ok(item) => items.push(item),
+                    Err(why) => rejects.push(why),
+                }
             }
-            if page.next_cursor == cursor {
-                break;
+            if !rejects.is_empty() {
+                return Err(missing(&undecodable(path, "entries that are not understood"), rejects));
             }
-            cursor = page.next_cursor;
+            match page.next_cursor {
+                None => return Ok(items),
+                Some(next) if next == cursor => break,
+                Some(next) => cursor = next,
+            }
         }
-        Err(NetError::Undecodable { what: path.to_owned(), why: "its pages do not end".into() })
+        Err(omission(part, MAX_PAGES, &undecodable(path, "its pages do not end"), Vec::new()))
     }
 
     fn get_json<T: DeserializeOwned>(&mut self, path: &str, what: &'static str, signed: bool) -> Result<T, NetError> {
@@ -223,6 +284,13 @@ impl Venue {
         }
         headers
     }
+}
+
+/// What a read of the account lacks. Of the entries that were not understood, the first few are kept.
+fn omission(part: AccountPart, page: usize, error: &NetError, mut rejects: Vec<String>) -> Omission {
+    let rejected = u32::try_from(rejects.len()).unwrap_or(u32::MAX);
+    rejects.truncate(MAX_REJECTS);
+    Omission { part, page: u32::try_from(page).unwrap_or(u32::MAX), cause: cause_of(error), rejected, rejects }
 }
 
 /// What an error of a read means for the action that wanted it.

@@ -199,6 +199,7 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
         }
         ConfigError::NotYet { instance: name, .. } => format!("{}.strategy", instance(name, false)),
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
+        ConfigError::Tokens { name, .. } => format!("engine.tokens.{name}"),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
         ConfigError::Setting { section, name, .. } => format!("engine.{section}.{name}"),
     }

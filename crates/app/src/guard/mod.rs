@@ -77,6 +77,10 @@ impl Guardian {
     /// Cancels once, and says how many orders are open afterwards.
     fn attempt(&mut self) -> Result<usize, NetError> {
         self.venue.cancel_all()?;
-        self.venue.open_orders(&AssetTable::new()).map(|orders| orders.len())
+        let orders = self.venue.open_orders(&AssetTable::new()).map_err(|omission| NetError::Undecodable {
+            what: "the open orders".to_owned(),
+            why: format!("page {}: {:?}", omission.page, omission.cause),
+        })?;
+        Ok(orders.len())
     }
 }

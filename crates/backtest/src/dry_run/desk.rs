@@ -48,6 +48,11 @@ impl Desk {
             Action::Subscribe { .. } | Action::Unsubscribe { .. } | Action::Fetch(FetchWhat::Book(_)) => {
                 GatewayOutcome::Done(Ok(()))
             }
+            Action::Fetch(FetchWhat::Activity { .. }) => GatewayOutcome::Activity(Ok(Default::default())),
+            Action::Fetch(FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Ok(None)),
+            Action::Merge { .. } | Action::Redeem { .. } => {
+                GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
+            }
             Action::Fetch(FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
                 collateral: self.collateral,
                 ..AccountSnapshot::default()

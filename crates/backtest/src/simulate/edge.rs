@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use oddsmith_domain::{
-    Action, ActionSeq, AssetId, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketId, MarketSource,
-    Outcome, Time, TokenId,
+    Action, ActionSeq, AssetId, ConditionId, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketId,
+    MarketSource, Outcome, Shares, Time, TokenId, TokenOutcome,
 };
 use oddsmith_engine::{Lanes, OwnedInput};
 use oddsmith_net::http::read_response;
@@ -51,6 +51,9 @@ pub(super) enum Wish {
 pub(super) enum ReadWhat {
     Book(TokenId),
     Account { tokens: Vec<(AssetId, TokenId)>, trades_since_s: u64 },
+    Activity { trades_since_s: u64 },
+    Resolution(ConditionId),
+    Convert { slug: String, pairs: Option<Shares> },
 }
 
 /// A read that is going on: the book of an asset, or something for an action alone.
@@ -192,6 +195,14 @@ impl Edge {
                 OutboxOutput::Fetch { action, what } => self.fetch(action, &what),
                 OutboxOutput::Subscribe(markets) => self.subscribe(&markets, now),
                 OutboxOutput::Unsubscribe(markets) => self.unsubscribe(&markets, now),
+                OutboxOutput::Convert { action, market, pairs } => {
+                    let Some(slug) = self.cards.get(&market).map(|card| card.slug.clone()) else {
+                        let outcome = TokenOutcome::NotSent(oddsmith_domain::UnknownCause::NoConnection);
+                        self.outbox.on_converted(action, outcome);
+                        continue;
+                    };
+                    self.read(Reading { asset: None, action: Some(action) }, ReadWhat::Convert { slug, pairs });
+                }
             }
         }
     }
@@ -210,11 +221,25 @@ impl Edge {
                     self.outbox.on_fetched(action, fetch_failed(what, cause));
                 }
             }
-            FetchWhat::Account { trades_since_s } => {
-                let tokens = self.cards.iter().flat_map(|(market, card)| both(*market, card)).collect();
+            FetchWhat::Account { trades_since_s, assets } => {
+                let token = |asset: &AssetId| Some((*asset, self.cards.get(&asset.market())?.token(asset.outcome())));
+                let tokens = assets.iter().filter_map(token).collect();
                 let what = ReadWhat::Account { tokens, trades_since_s: *trades_since_s };
                 self.read(Reading { asset: None, action: Some(action) }, what);
             }
+            FetchWhat::Activity { trades_since_s } => {
+                let what = ReadWhat::Activity { trades_since_s: *trades_since_s };
+                self.read(Reading { asset: None, action: Some(action) }, what);
+            }
+            FetchWhat::Resolution(market) => match self.cards.get(market).map(|card| card.condition) {
+                Some(condition) => {
+                    self.read(Reading { asset: None, action: Some(action) }, ReadWhat::Resolution(condition));
+                }
+                None => {
+                    let cause = oddsmith_domain::UnknownCause::NoConnection;
+                    self.outbox.on_fetched(action, fetch_failed(what, cause));
+                }
+            },
         }
     }
 
@@ -234,7 +259,13 @@ impl Edge {
     pub(super) fn on_read(&mut self, number: u64, end: ReadEnd, lanes: &mut Lanes, now: Time) {
         let Some(Reading { asset, action }) = self.reads.remove(&number) else { return };
         let outcome = match end {
-            ReadEnd::Account(outcome) => outcome,
+            ReadEnd::Of(outcome) => outcome,
+            ReadEnd::Converted(outcome) => {
+                if let Some(action) = action {
+                    self.outbox.on_converted(action, outcome);
+                }
+                return;
+            }
             ReadEnd::Book(result) => {
                 if let Some(asset) = asset {
                     self.on_book(asset, result.as_deref().ok(), lanes, now);

@@ -42,6 +42,7 @@ pub(super) struct Identity {
 pub(super) struct Process {
     pub(super) engine: Engine,
     lanes: Lanes,
+    account: oddsmith_domain::Address,
     pub(super) edge: Edge,
     pub(super) disk: Disk,
     credentials: Arc<Credentials>,
@@ -78,6 +79,7 @@ impl Process {
         let mut process = Process {
             engine: Engine::new(),
             lanes: Lanes::new(),
+            account,
             edge: Edge::new(wallet, jitter, now),
             disk,
             credentials: Arc::clone(&identity.credentials),
@@ -170,7 +172,8 @@ impl Process {
     /// When the system gives no thread.
     pub(super) fn start_read(&mut self, number: u64, what: ReadWhat, now: Time) -> Result<Option<Vec<u8>>, String> {
         let (table, credentials) = (Arc::clone(&self.edge.table), Arc::clone(&self.credentials));
-        let thread = read::start(what, table, credentials, now.wall_s()).map_err(|error| error.to_string())?;
+        let thread =
+            read::start(what, table, (credentials, self.account), now.wall_s()).map_err(|error| error.to_string())?;
         self.reads.insert(number, thread);
         Ok(self.go_on(number, now))
     }

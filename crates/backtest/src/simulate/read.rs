@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use oddsmith_domain::{GatewayOutcome, UnknownCause};
+use oddsmith_domain::{Address, GatewayOutcome, TokenOutcome, UnknownCause};
 use oddsmith_net::http::{Answer, Transport, read_response, write_request};
 use oddsmith_net::{NetError, Venue, cause_of};
 use oddsmith_polymarket::AssetTable;
@@ -21,7 +21,8 @@ const ANSWER_LIMIT: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) enum ReadEnd {
     Book(Result<Vec<u8>, UnknownCause>),
-    Account(GatewayOutcome),
+    Of(GatewayOutcome),
+    Converted(TokenOutcome),
 }
 
 /// What a reading thread says next.
@@ -115,14 +116,21 @@ fn decoded(bytes: &[u8]) -> Result<Answer, NetError> {
 pub(super) fn start(
     what: ReadWhat,
     table: Arc<AssetTable>,
-    credentials: Arc<Credentials>,
+    (credentials, account): (Arc<Credentials>, Address),
     wall_s: u64,
 ) -> std::io::Result<Thread<ReadEnd>> {
     Thread::start(Some(credentials), wall_s, move |mut venue| match what {
         ReadWhat::Book(token) => ReadEnd::Book(venue.book(&token).map_err(|error| cause_of(&error))),
         ReadWhat::Account { tokens, trades_since_s } => {
-            let read = venue.account(&table, &tokens, trades_since_s);
-            ReadEnd::Account(GatewayOutcome::Account(read.map_err(|error| cause_of(&error))))
+            ReadEnd::Of(GatewayOutcome::Account(venue.account(&table, &tokens, trades_since_s)))
         }
+        ReadWhat::Activity { trades_since_s } => {
+            ReadEnd::Of(GatewayOutcome::Activity(venue.activity(&table, trades_since_s)))
+        }
+        ReadWhat::Resolution(condition) => {
+            let read = venue.resolution(&condition).map_err(|error| cause_of(&error));
+            ReadEnd::Of(GatewayOutcome::Resolution(read))
+        }
+        ReadWhat::Convert { slug, pairs } => ReadEnd::Converted(venue.convert(account, &slug, pairs)),
     })
 }

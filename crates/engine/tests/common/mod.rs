@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test file uses its own part of the desk")]
 
 use oddsmith_domain::{
-    AccountSnapshot, Action, ActionSeq, CancelOutcome, CanceledOrders, Command, ConditionId, Event, FeeSchedule,
-    GatewayInput, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketSource, OrderId, Output, OutputBody, Payer,
-    PlaceOrder, PlaceOutcome, RunId, Setup, Shares, Side, Tick, Time, TokenId, Usdc, VenueOrderStatus,
+    AccountOrder, AccountSnapshot, Action, ActionSeq, CancelOutcome, CanceledOrders, Command, ConditionId, Event,
+    FeeSchedule, GatewayInput, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketSource, OrderId, Output,
+    OutputBody, Payer, PlaceOrder, PlaceOutcome, RunId, Setup, Shares, Side, Tick, Time, TokenId, Usdc,
+    VenueOrderStatus,
 };
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -44,6 +45,25 @@ pub fn card(n: u8) -> MarketCard {
         accepting_orders: true,
         taker_delay_ms: 0,
     }
+}
+
+/// An order that rests at the venue, as the venue lists it.
+pub fn listed(place: &PlaceOrder) -> AccountOrder {
+    AccountOrder {
+        id: place.id,
+        asset: Some(place.asset),
+        side: place.side(),
+        price: place.price,
+        original_size: place.size,
+        size_matched: Shares::ZERO,
+        status: VenueOrderStatus::Live,
+    }
+}
+
+/// A read of the account of which nothing came.
+pub fn unread(cause: oddsmith_domain::UnknownCause) -> oddsmith_domain::Omission {
+    let part = oddsmith_domain::AccountPart::Orders;
+    oddsmith_domain::Omission { part, page: 1, cause, rejected: 0, rejects: Vec::new() }
 }
 
 pub fn config() -> EngineConfig {
@@ -180,11 +200,21 @@ impl Desk {
                 let canceled = self.resting.drain(..).map(|o| o.id).collect();
                 GatewayOutcome::CancelScope(Ok(CanceledOrders { canceled, not_canceled: Vec::new() }))
             }
-            Action::Query { .. } => GatewayOutcome::Query(Ok(None)),
+            Action::Query { order } => {
+                GatewayOutcome::Query(Ok(self.resting.iter().find(|o| o.id == *order).map(listed)))
+            }
             Action::Heartbeat => GatewayOutcome::Heartbeat(Ok(())),
             Action::Subscribe { .. } | Action::Unsubscribe { .. } => GatewayOutcome::Done(Ok(())),
             Action::Fetch(oddsmith_domain::FetchWhat::Book(_)) => GatewayOutcome::Done(Ok(())),
+            Action::Fetch(oddsmith_domain::FetchWhat::Activity { .. }) => {
+                GatewayOutcome::Activity(Ok(Default::default()))
+            }
+            Action::Fetch(oddsmith_domain::FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Ok(None)),
+            Action::Merge { .. } | Action::Redeem { .. } => {
+                GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
+            }
             Action::Fetch(oddsmith_domain::FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
+                orders: self.resting.iter().map(listed).collect(),
                 collateral: self.collateral,
                 ..AccountSnapshot::default()
             })),

@@ -372,9 +372,14 @@ impl Judge<'_, '_> {
         let timestamp_ms = self.fields.timestamp(self.bytes)?;
         let market = self.fields.text(self.bytes, Key::Market, |text| Ok(table.market(text)))?;
         let winner = self.fields.optional(self.bytes, Key::WinningAssetId, |text| Ok(table.lookup(text)))?;
+        let outcome = self.fields.optional(self.bytes, Key::WinningOutcome, |_| Ok(()))?;
+        let stated = self.fields.is_stated(Key::WinningOutcome);
         match market {
             Some(market) => {
-                let event = MarketEvent::Resolved { market, winner: winner.flatten(), timestamp_ms };
+                // A market that pays both halves names a token all the same, and an empty outcome.
+                let unnamed = stated && outcome.is_none();
+                let winner = winner.flatten().filter(|_| !unnamed);
+                let event = MarketEvent::Resolved { market, winner, timestamp_ms };
                 self.frame.batch.events.push(event);
             }
             None => self.frame.report.unknown_assets += 1,

@@ -42,6 +42,7 @@ keys! {
     Version = "version",
     NewTickSize = "new_tick_size",
     WinningAssetId = "winning_asset_id",
+    WinningOutcome = "winning_outcome",
     // Lists are read where they stand.
     Bids = "bids",
     Asks = "asks",
@@ -58,7 +59,6 @@ keys! {
     AssetsIds = "assets_ids",
     Outcomes = "outcomes",
     EventMessage = "event_message",
-    WinningOutcome = "winning_outcome",
     Tags = "tags",
     ConditionId = "condition_id",
     Active = "active",
@@ -259,6 +259,11 @@ impl Fields {
         let mut buffer = Unescaped::new();
         let text = self.text_or(frame, key, &mut buffer)?;
         read(text).map_err(|kind| self.fault(key, kind))
+    }
+
+    /// Whether a field is there, be it empty.
+    pub(crate) fn is_stated(&self, key: Key) -> bool {
+        !matches!(self.get(key).kind, Kind::Absent | Kind::Null)
     }
 
     /// Reads a text that may be missing, `null` or empty.

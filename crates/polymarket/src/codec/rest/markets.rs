@@ -3,7 +3,7 @@
 //! `/markets` states names, dates and tokens; `/clob-markets/{condition}` states fees and delays. Fees come from `fd` only: the
 //! `*_base_fee` numbers and `/fee-rate` are a relic and say nothing.
 
-use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, TokenId};
+use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, Price, TokenId};
 
 use super::RestFault;
 use crate::codec::calendar::unix_seconds;
@@ -38,6 +38,27 @@ pub fn market_card(market: &Market) -> Result<MarketCard, RestFault> {
         accepting_orders: accepting && market.accepting_orders,
         taker_delay_ms: delay_ms(MARKET, &market.seconds_delay)?,
     })
+}
+
+/// What a YES share pays by `GET /markets/{condition}`: `None` while the market is not decided, or does not say it in full.
+///
+/// A winner pays one. A market that is closed without a winner was voided: its tokens' prices are what they pay, and must make a
+/// dollar together.
+#[must_use]
+pub fn resolution(market: &Market) -> Option<Price> {
+    let [yes, no] = market.tokens.as_slice() else { return None };
+    if !market.closed {
+        return None;
+    }
+    match (yes.winner, no.winner) {
+        (true, false) => Some(Price::ONE),
+        (false, true) => Some(Price::ZERO),
+        (true, true) => None,
+        (false, false) => {
+            let [yes, no] = [&yes.price, &no.price].map(|price| price.price().ok());
+            yes.filter(|yes| no == Some(yes.complement()) && *yes != Price::ZERO && *yes != Price::ONE)
+        }
+    }
 }
 
 /// The card of `GET /clob-markets/{condition}` alone: no name, no question, no end.

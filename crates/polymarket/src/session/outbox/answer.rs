@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use oddsmith_domain::{ActionSeq, CancelOutcome, FetchWhat, GatewayOutcome, OrderId, PlaceOutcome, Time, UnknownCause};
+use oddsmith_domain::{
+    AccountPart, ActionSeq, CancelOutcome, FetchWhat, GatewayOutcome, Omission, OrderId, PlaceOutcome, Time,
+    TokenOutcome, UnknownCause,
+};
 
 use super::super::wire::ns;
 use super::{Flight, InFlight, Outbox, OutboxOutput, QueuedService, Remembered, RequestId, SendFailure};
@@ -138,6 +141,13 @@ impl Outbox {
         }
     }
 
+    /// A conversion of tokens ended.
+    pub fn on_converted(&mut self, action: ActionSeq, outcome: TokenOutcome) {
+        if self.conversions.remove(&action).is_some() {
+            self.result(action, GatewayOutcome::Tokens(outcome));
+        }
+    }
+
     /// Time passed.
     pub fn on_time(&mut self, now: Time) {
         self.expire_placements(now);
@@ -162,6 +172,10 @@ impl Outbox {
         let late = self.fetches.iter().filter(|(_, (by, _))| *by <= now.mono_ns);
         for (action, what) in late.map(|(action, (_, what))| (*action, what.clone())).collect::<Vec<_>>() {
             self.on_fetched(action, fetch_failed(&what, UnknownCause::Timeout));
+        }
+        let late = self.conversions.iter().filter(|(_, by)| **by <= now.mono_ns).map(|(action, _)| *action);
+        for action in late.collect::<Vec<_>>() {
+            self.on_converted(action, TokenOutcome::Unknown(UnknownCause::Timeout));
         }
         self.forget(now);
     }
@@ -219,7 +233,7 @@ impl Outbox {
         for (_, _, give_up_at) in &self.services {
             next = next.min(*give_up_at);
         }
-        for (by, _) in self.fetches.values() {
+        for by in self.fetches.values().map(|(by, _)| by).chain(self.conversions.values()) {
             next = next.min(*by);
         }
         let later = |at: u64| if at > now.mono_ns { at } else { u64::MAX };
@@ -255,8 +269,15 @@ fn drain_due<T>(queue: &mut VecDeque<T>, due_at: impl Fn(&T) -> u64, now: Time) 
 pub const fn fetch_failed(what: &FetchWhat, cause: UnknownCause) -> GatewayOutcome {
     match what {
         FetchWhat::Book(_) => GatewayOutcome::Done(Err(cause)),
-        FetchWhat::Account { .. } => GatewayOutcome::Account(Err(cause)),
+        FetchWhat::Account { .. } => GatewayOutcome::Account(Err(unread(cause))),
+        FetchWhat::Activity { .. } => GatewayOutcome::Activity(Err(unread(cause))),
+        FetchWhat::Resolution(_) => GatewayOutcome::Resolution(Err(cause)),
     }
+}
+
+/// A read of which nothing came.
+const fn unread(cause: UnknownCause) -> Omission {
+    Omission { part: AccountPart::Orders, page: 1, cause, rejected: 0, rejects: Vec::new() }
 }
 
 /// An order that the venue does not know is answered by 404, or by `null`.

@@ -18,7 +18,7 @@ use std::hash::BuildHasherDefault;
 use indexmap::IndexMap;
 use oddsmith_domain::{
     Action, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, DigestHasher, FetchWhat, GatewayInput,
-    GatewayOutcome, MarketId, Millis, OrderId, PlaceOrder, PlaceOutcome, Time, UnknownCause, planted,
+    GatewayOutcome, MarketId, Millis, OrderId, PlaceOrder, PlaceOutcome, Shares, Time, UnknownCause, planted,
 };
 
 use super::wire::ns;
@@ -99,6 +99,7 @@ pub struct Outbox {
     places: VecDeque<QueuedPlace>,
     in_flight: BTreeMap<RequestId, InFlight>,
     fetches: BTreeMap<ActionSeq, (u64, FetchWhat)>,
+    conversions: BTreeMap<ActionSeq, u64>,
     remembered: IndexMap<OrderId, Remembered, BuildHasherDefault<DigestHasher>>,
     remembered_since: VecDeque<(u64, OrderId)>,
     order_budget: TokenBucket,
@@ -151,6 +152,7 @@ impl Outbox {
             places: VecDeque::new(),
             in_flight: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            conversions: BTreeMap::new(),
             remembered: IndexMap::default(),
             remembered_since: VecDeque::new(),
             order_budget,
@@ -195,6 +197,7 @@ impl Outbox {
             && self.services.is_empty()
             && self.in_flight.is_empty()
             && self.fetches.is_empty()
+            && self.conversions.is_empty()
     }
 
     /// Takes an action of the engine. Its result comes from [`Outbox::poll_result`], at once or later.
@@ -220,7 +223,15 @@ impl Outbox {
                 self.fetches.insert(action, (by, what.clone()));
                 self.outputs.push_back(OutboxOutput::Fetch { action, what });
             }
+            Action::Merge { market, pairs } => self.submit_conversion(action, market, Some(pairs), now),
+            Action::Redeem { market } => self.submit_conversion(action, market, None, now),
         }
+    }
+
+    /// What the chain does is asked for on the side; how it ended is one of this outbox's results.
+    fn submit_conversion(&mut self, action: ActionSeq, market: MarketId, pairs: Option<Shares>, now: Time) {
+        self.conversions.insert(action, now.mono_ns.saturating_add(ns(self.settings.fetch_timeout_ms)));
+        self.outputs.push_back(OutboxOutput::Convert { action, market, pairs });
     }
 
     fn submit_place(&mut self, action: ActionSeq, order: Box<PlaceOrder>, now: Time) {

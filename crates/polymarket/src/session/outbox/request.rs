@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use oddsmith_domain::{ActionSeq, FetchWhat, MarketId, Millis, OrderId, PlaceOrder};
+use oddsmith_domain::{ActionSeq, FetchWhat, MarketId, Millis, OrderId, PlaceOrder, Shares};
 
 use super::super::TokenBucket;
 
@@ -134,6 +134,15 @@ pub enum OutboxOutput {
     Subscribe(Vec<MarketId>),
     /// Receive these markets no more; already answered.
     Unsubscribe(Vec<MarketId>),
+    /// Turn tokens into collateral, then say [`super::Outbox::on_converted`].
+    Convert {
+        /// The action.
+        action: ActionSeq,
+        /// The market.
+        market: MarketId,
+        /// So many pairs; everything of a decided market if `None`.
+        pairs: Option<Shares>,
+    },
 }
 
 /// How a request failed without an answer.
