@@ -84,6 +84,10 @@ impl Engine {
             // What a conversion of the run before was promised is free again; the balances will say whether it was carried out.
             let promised = self.ledger.account(instance, market).reserved;
             self.ledger.release((instance, market), promised);
+            // The run before has counted its tokens: whatever differs now is a difference, and not what the wallet began with.
+            if let Some(market) = self.markets.get_mut(market.index()) {
+                market.adopted = true;
+            }
             self.tell_ledger(instance, market, out);
             self.recount(market);
         }
