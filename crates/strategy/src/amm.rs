@@ -250,13 +250,10 @@ impl Amm {
         };
         let Some(market_min) = market.card.min_size else { return rest.stop(Reason::CardIncomplete) };
         let min_size = market_min.max(Shares::floor_from(p.min_size));
-        let net = market.net();
-        let skewed = if p.inventory_skew > 0.0 && !net.is_zero() {
+        let skewed = market.against_inventory(price, p.inventory_skew, tick);
+        if skewed != price {
             rest.because(Reason::InventorySkew);
-            tick.nearest((price.to_f64() - net.to_f64() * p.inventory_skew).clamp(0.0, 1.0)).unwrap_or(price)
-        } else {
-            price
-        };
+        }
         let collateral = view.spendable + market.in_own_bids();
         let tokens = market.position.map(|position| position.settled);
         let levels = ladder(p, &LadderInput { price: skewed, tick, tokens, collateral });

@@ -379,13 +379,10 @@ impl Bands {
             Err(reason) => return rest.stop(reason),
         };
         let Some(market_min) = market.card.min_size else { return rest.stop(Reason::CardIncomplete) };
-        let net = market.net();
-        let price = if p.inventory_skew > 0.0 && !net.is_zero() {
+        let price = market.against_inventory(mid, p.inventory_skew, tick);
+        if price != mid {
             rest.because(Reason::InventorySkew);
-            tick.nearest((mid.to_f64() - net.to_f64() * p.inventory_skew).clamp(0.0, 1.0)).unwrap_or(mid)
-        } else {
-            mid
-        };
+        }
         let input = BandsInput {
             price,
             tick,

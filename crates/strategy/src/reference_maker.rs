@@ -300,11 +300,8 @@ impl ReferenceMaker {
         else {
             return rest.stop(Reason::NoBook);
         };
-        let step = i32::from(setting.tick.units());
-        let below_ask = best_ask.price.saturating_add_units(-step);
-        let above_bid = best_bid.price.saturating_add_units(step);
-        let bid = setting.tick.floor(bid).and_then(|bid| setting.tick.floor_price(bid.min(below_ask)));
-        let ask = setting.tick.ceil(ask).and_then(|ask| setting.tick.ceil_price(ask.max(above_bid)));
+        let wanted = (setting.tick.floor(bid), setting.tick.ceil(ask));
+        let (bid, ask) = MarketView::clear_of_the_book(wanted, (best_bid.price, best_ask.price), setting.tick);
         if setting.wide {
             rest.mode = Mode::Caution;
             rest.because(if market.caution { Reason::Caution } else { Reason::NearExpiry });

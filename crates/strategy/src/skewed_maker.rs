@@ -247,11 +247,8 @@ impl SkewedMaker {
             rest.mode = Mode::Caution;
             rest.because(Reason::Caution);
         }
-        let (bid, ask) = quote(&effective, input);
-        let below_ask = best_ask.price.saturating_add_units(-i32::from(tick.units()));
-        let above_bid = best_bid.price.saturating_add_units(i32::from(tick.units()));
-        let bid = bid.and_then(|bid| tick.floor_price(bid.min(below_ask)));
-        let ask = ask.and_then(|ask| tick.ceil_price(ask.max(above_bid)));
+        let best = (best_bid.price, best_ask.price);
+        let (bid, ask) = MarketView::clear_of_the_book(quote(&effective, input), best, tick);
 
         if toxic {
             rest.because(Reason::ToxicFlow);

@@ -158,6 +158,27 @@ impl MarketView<'_> {
         tick.nearest(middle).map(|price| (tick, price)).ok_or(Reason::NoPrice)
     }
 
+    /// A price moved against the net inventory by `per_share` dollars each, as the nearest point of the grid; the price itself without an
+    /// inventory.
+    #[must_use]
+    pub fn against_inventory(&self, price: Price, per_share: f64, tick: Tick) -> Price {
+        let moved = price.to_f64() - self.net().to_f64() * per_share;
+        if self.net().is_zero() { price } else { tick.nearest(moved.clamp(0.0, 1.0)).unwrap_or(price) }
+    }
+
+    /// A bid and an ask that do not meet other people's best: each stays a tick away from it. A side is `None` when the grid has no such
+    /// price.
+    #[must_use]
+    pub fn clear_of_the_book(
+        (bid, ask): (Option<Price>, Option<Price>),
+        (best_bid, best_ask): (Price, Price),
+        tick: Tick,
+    ) -> (Option<Price>, Option<Price>) {
+        let step = i32::from(tick.units());
+        let (below, above) = (best_ask.saturating_add_units(-step), best_bid.saturating_add_units(step));
+        (bid.and_then(|bid| tick.floor_price(bid.min(below))), ask.and_then(|ask| tick.ceil_price(ask.max(above))))
+    }
+
     /// Dollars that the instance's own bids here have reserved.
     #[must_use]
     pub fn in_own_bids(&self) -> Usdc {
