@@ -21,8 +21,11 @@ mod account;
 mod amount;
 mod basket;
 mod card;
+mod cause;
 mod decimal;
+mod decision;
 mod denial;
+mod event;
 mod fee;
 mod id;
 mod input;
@@ -45,8 +48,11 @@ pub use account::{
 pub use amount::{Shares, Usdc};
 pub use basket::{Basket, BasketId, BasketLeg, BasketState, Sequence, Unwind};
 pub use card::MarketCard;
+pub use cause::{BookHealth, BreakerState, DoubtCause, Listing, RequestKind, Scope, VenueMode, Withdrawal};
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
+pub use decision::{DesiredQuote, Mode, Reason, Reasons, Route};
 pub use denial::{Denial, DenialScope};
+pub use event::Event;
 pub use fee::{FEE_QUANTUM_MICRO, FeeError, FeeSchedule};
 pub use id::{
     Address, AssetId, ConditionId, DigestHasher, IdError, InstanceId, IntentId, MarketId, OrderId, RunId, TokenId,
@@ -60,10 +66,7 @@ pub use input::{
 pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
-pub use output::{
-    Action, BookHealth, BreakerState, DesiredQuote, DoubtCause, Event, FetchWhat, Listing, Mode, Output, OutputBody,
-    Reason, Reasons, RequestKind, Route, Scope, VenueMode, Withdrawal,
-};
+pub use output::{Action, FetchWhat, Output, OutputBody};
 pub use price::Price;
 pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};
 pub use side::{Outcome, Side};
