@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{AccountSnapshot, Action, ActionSeq, FetchWhat, GatewayInput, GatewayOutcome};
+use oddsmith_domain::{AccountOrder, AccountTrade, Action, ActionSeq, FetchWhat, GatewayInput, GatewayOutcome};
 
 use crate::report::{Findings, Rule};
 
@@ -14,8 +14,21 @@ enum Wanted {
     CancelScope,
     Query,
     Account,
+    Activity,
+    Resolution,
+    Tokens,
     Heartbeat,
     Done,
+}
+
+/// What a read showed.
+pub(crate) struct Shown<'a> {
+    /// Every open order of the key.
+    pub orders: &'a [AccountOrder],
+    /// Matches.
+    pub trades: &'a [AccountTrade],
+    /// Whether it was a read of the whole account.
+    pub whole: bool,
 }
 
 /// The actions that have no result yet.
@@ -33,21 +46,27 @@ impl Answers {
             Action::Query { .. } => Wanted::Query,
             Action::Heartbeat => Wanted::Heartbeat,
             Action::Fetch(FetchWhat::Account { .. }) => Wanted::Account,
-            _ => Wanted::Done,
+            Action::Fetch(FetchWhat::Activity { .. }) => Wanted::Activity,
+            Action::Fetch(FetchWhat::Resolution(_)) => Wanted::Resolution,
+            Action::Merge { .. } | Action::Redeem { .. } => Wanted::Tokens,
+            Action::Fetch(FetchWhat::Book(_)) | Action::Subscribe { .. } | Action::Unsubscribe { .. } => Wanted::Done,
         };
         self.awaited.insert(ActionSeq(seq), wanted);
     }
 
-    /// A result. Gives the account, if that is what was read.
-    pub fn answered<'a>(&mut self, result: &'a GatewayInput, found: &mut Findings) -> Option<&'a AccountSnapshot> {
+    /// A result. Gives orders and matches, if that is what was read.
+    pub fn answered<'a>(&mut self, result: &'a GatewayInput, found: &mut Findings) -> Option<Shown<'a>> {
         let got = match &result.outcome {
             GatewayOutcome::Place(_) => Wanted::Place,
             GatewayOutcome::Cancel(_) => Wanted::Cancel,
             GatewayOutcome::CancelScope(_) => Wanted::CancelScope,
             GatewayOutcome::Query(_) => Wanted::Query,
             GatewayOutcome::Account(_) => Wanted::Account,
+            GatewayOutcome::Activity(_) => Wanted::Activity,
+            GatewayOutcome::Resolution(_) => Wanted::Resolution,
+            GatewayOutcome::Tokens(_) => Wanted::Tokens,
             GatewayOutcome::Heartbeat(_) => Wanted::Heartbeat,
-            _ => Wanted::Done,
+            GatewayOutcome::Done(_) => Wanted::Done,
         };
         let action = result.action.0;
         match self.awaited.remove(&result.action) {
@@ -59,7 +78,12 @@ impl Answers {
             }),
         }
         match &result.outcome {
-            GatewayOutcome::Account(Ok(snapshot)) => Some(snapshot),
+            GatewayOutcome::Account(Ok(read)) => {
+                Some(Shown { orders: &read.orders, trades: &read.trades, whole: true })
+            }
+            GatewayOutcome::Activity(Ok(read)) => {
+                Some(Shown { orders: &read.orders, trades: &read.trades, whole: false })
+            }
             _ => None,
         }
     }

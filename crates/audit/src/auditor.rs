@@ -151,9 +151,11 @@ impl Auditor {
             Input::Market { bytes, .. } => self.frame(bytes),
             Input::User { bytes } => self.user_frame(bytes),
             Input::Gateway(result) => {
-                if let Some(snapshot) = self.answers.answered(result, &mut self.found) {
-                    self.demands.shown_empty = snapshot.orders.is_empty();
-                    snapshot.trades.iter().for_each(|trade| self.reported(trade));
+                if let Some(shown) = self.answers.answered(result, &mut self.found) {
+                    if shown.whole {
+                        self.demands.shown_empty = shown.orders.is_empty();
+                    }
+                    shown.trades.iter().for_each(|trade| self.reported(trade));
                 }
             }
             Input::Command(command) => {
