@@ -49,6 +49,8 @@ pub(super) struct Oracle {
     market_canceled: BTreeMap<MarketId, u64>,
     alive: BTreeMap<OrderId, Shadow>,
     fills: BTreeMap<(TradeId, OrderId), Counted>,
+    /// Fills whose account has not been told yet. A restart takes over only what an account stands for.
+    untold: Vec<((TradeId, OrderId), MarketId)>,
     /// What each instance holds in each market, as the engine said last.
     held: BTreeMap<(InstanceId, MarketId), [Shares; 2]>,
     wallet_in_doubt: bool,
@@ -92,6 +94,7 @@ impl Oracle {
             market_canceled: BTreeMap::new(),
             alive: BTreeMap::new(),
             fills: BTreeMap::new(),
+            untold: Vec::new(),
             held: BTreeMap::new(),
             wallet_in_doubt: false,
             markets_in_doubt: BTreeSet::new(),
@@ -113,6 +116,9 @@ impl Oracle {
     /// The process was killed, and what it wrote down from this record on is lost. Another one begins.
     pub(super) fn restarted(&mut self, first_lost: u64) {
         let run = self.run;
+        for (key, _) in std::mem::take(&mut self.untold) {
+            self.fills.remove(&key);
+        }
         self.fills.retain(|_, (of, record)| *of != run || *record < first_lost);
         self.run += 1;
         self.records = 0;
@@ -325,9 +331,14 @@ impl Oracle {
                         before.0, before.1
                     ));
                 }
+                self.untold.push(((*trade, *order), asset.market()));
                 check_fill(truth, (trade, order), (*asset, *side), *size, *fee)?;
             }
             Event::Ledger { instance, market, account } => {
+                let told = (self.run, self.records);
+                for (key, _) in self.untold.extract_if(.., |(_, of)| of == market) {
+                    self.fills.insert(key, told);
+                }
                 if account.cash != account.realized - account.cost_basis() || !account.balances() {
                     return Err(format!(
                         "instance {} in market {}: cash {} is not realised {} less cost {}",
