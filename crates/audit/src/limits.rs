@@ -113,6 +113,9 @@ impl Scene<'_> {
         found: &mut Findings,
     ) {
         let (id, limits) = (place.id, self.limits);
+        for losses in before.losses().into_iter().zip(after.losses()) {
+            self.grows(place, "max_market_loss_usdc", losses, limits.max_market_loss_usdc, found);
+        }
         let (before, after) = (before.worst(), after.worst());
         found.check(Rule::Limit, after.orders <= limits.max_open_orders, || {
             format!("order {id} is the market's {}th, max_open_orders is {}", after.orders, limits.max_open_orders)
@@ -121,14 +124,14 @@ impl Scene<'_> {
         let gross = limits.times.end_factor(self.wall_s, self.card.end_wall_s).of_shares(limits.max_gross_shares);
         for (name, now, then, limit) in [
             ("max_position_shares", after.position[i], before.position[i], limits.max_position_shares),
-            ("max_net_shares", after.net, before.net, limits.max_net_shares),
+            ("max_net_shares", after.net[0], before.net[0], limits.max_net_shares),
+            ("max_net_shares", after.net[1], before.net[1], limits.max_net_shares),
             ("max_gross_shares", after.gross, before.gross, gross),
         ] {
             found.check(Rule::Limit, now <= limit || now <= then, || {
                 format!("order {id} brings {now} shares about, {name} allows {limit}")
             });
         }
-        self.grows(place, "max_market_loss_usdc", (before.loss, after.loss), limits.max_market_loss_usdc, found);
     }
 
     /// Limits of everything under the key.

@@ -59,8 +59,8 @@ pub struct MarketExposure {
 pub struct Worst {
     /// Most shares of each outcome that could be held.
     pub position: [Shares; 2],
-    /// Largest absolute net position that could come about.
-    pub net: Shares,
+    /// Largest net position that could come about towards each outcome; negative when even the worst leaves the other in front.
+    pub net: [Shares; 2],
     /// Most shares of both outcomes together.
     pub gross: Shares,
     /// The largest loss over both outcomes and every subset of the open orders filling. Never negative.
@@ -163,12 +163,11 @@ impl MarketExposure {
         let loss = if_yes.max(if_no).max(Usdc::ZERO);
         if planted!(PendingUncounted) {
             let [yes, no] = self.held;
-            return Worst { position: [yes, no], net: (yes - no).abs(), gross: yes + no, loss, orders: 0 };
+            return Worst { position: [yes, no], net: [yes - no, no - yes], gross: yes + no, loss, orders: 0 };
         }
         let [yes, no] = [0, 1].map(|i| self.held[i] + self.open_buys[i]);
-        let net_up = yes - self.held[1] + self.open_sells[1];
-        let net_down = self.held[0] - self.open_sells[0] - no;
-        Worst { position: [yes, no], net: net_up.abs().max(net_down.abs()), gross: yes + no, loss, orders: self.orders }
+        let net = [yes - self.held[1] + self.open_sells[1], no - self.held[0] + self.open_sells[0]];
+        Worst { position: [yes, no], net, gross: yes + no, loss, orders: self.orders }
     }
 }
 

@@ -172,14 +172,15 @@ impl Gate {
         if grew(after.position[i], before.position[i], limits.max_position_shares) {
             return Err(Denial::Position);
         }
-        if grew(after.net, before.net, limits.max_net_shares) {
+        if (0..2).any(|towards| grew(after.net[towards], before.net[towards], limits.max_net_shares)) {
             return Err(Denial::NetPosition);
         }
         let near_end = limits.times.end_factor(standing.wall_s, standing.card.end_wall_s);
         if grew(after.gross, before.gross, near_end.of_shares(limits.max_gross_shares)) {
             return Err(Denial::GrossPosition);
         }
-        if after.loss > limits.max_market_loss_usdc && after.loss > before.loss {
+        let losses = standing.exposure.losses().into_iter().zip(with(standing.exposure, order, standing.own).losses());
+        if losses.into_iter().any(|(then, now)| now > limits.max_market_loss_usdc && now > then) {
             return Err(Denial::MarketExposure);
         }
         Ok(())

@@ -106,6 +106,25 @@ fn one_denial_for_each_limit() {
 }
 
 #[test]
+fn what_is_above_its_limit_on_one_side_hides_nothing_on_the_other() {
+    // Twenty too many towards NO, and an order that would make it ten too many towards YES.
+    let mut exposure = MarketExposure::default();
+    exposure.add(&order(Outcome::No, Side::Buy, "0.5", "100"));
+    exposure.add(&order(Outcome::Yes, Side::Buy, "0.5", "70"));
+    let buy = order(Outcome::Yes, Side::Buy, "0.5", "20");
+    let at = |limits: Limits| {
+        let card = card();
+        let gate = Gate::new(limits);
+        gate.check(&Proposal { order: buy, fee: Usdc::ZERO }, &standing(&card, &exposure)).map(|_| ())
+    };
+    let d = Limits::default;
+    assert_eq!(at(Limits { max_net_shares: Shares::from_whole(80), ..d() }), Err(Denial::NetPosition));
+    assert_eq!(at(Limits { max_net_shares: Shares::from_whole(90), ..d() }), Ok(()));
+    assert_eq!(at(Limits { max_market_loss_usdc: usd(40), ..d() }), Err(Denial::MarketExposure));
+    assert_eq!(at(Limits { max_market_loss_usdc: usd(45), ..d() }), Ok(()));
+}
+
+#[test]
 fn one_denial_for_each_state_of_things() {
     let buy = order(Outcome::Yes, Side::Buy, "0.5", "20");
     let check = |change: &dyn Fn(&mut Standing<'_>)| check(Limits::default(), buy, |s| change(s));
@@ -412,7 +431,9 @@ impl World {
             let exposure = self.market(market);
             let worst = exposure.worst();
             prop_assert!(worst.position.iter().all(|p| *p <= limits.max_position_shares));
-            prop_assert!(worst.net <= limits.max_net_shares && worst.gross <= limits.max_gross_shares);
+            prop_assert!(
+                worst.net.iter().all(|net| *net <= limits.max_net_shares) && worst.gross <= limits.max_gross_shares
+            );
             prop_assert!(worst.loss <= limits.max_market_loss_usdc + slack, "{:?}", worst.loss);
             prop_assert!(worst.orders <= limits.max_open_orders);
             (total, at_work, orders) = (total + worst.loss, at_work + exposure.at_work(), orders + worst.orders);

@@ -22,12 +22,15 @@ struct Shadow {
     side: Side,
     price: Price,
     size: Shares,
-    filled: Shares,
+    /// What the order's state says is filled.
+    stated: Shares,
+    /// What its counted matches come to. A match may be counted before or after the state tells of it.
+    counted: Shares,
 }
 
 impl Shadow {
     fn open(&self) -> Shares {
-        (self.size - self.filled).max(Shares::ZERO)
+        (self.size - self.stated.max(self.counted)).max(Shares::ZERO)
     }
 }
 
@@ -249,7 +252,8 @@ impl Oracle {
             side: order.side(),
             price: order.price,
             size: order.size,
-            filled: Shares::ZERO,
+            stated: Shares::ZERO,
+            counted: Shares::ZERO,
         };
         self.alive.insert(id, shadow);
         self.check_limits(id, &shadow)
@@ -317,7 +321,7 @@ impl Oracle {
                     self.alive.remove(order);
                     check_dead(truth, order, *to)?;
                 } else if let Some(shadow) = self.alive.get_mut(order) {
-                    shadow.filled = *filled;
+                    shadow.stated = *filled;
                 }
             }
             Event::IllegalTransition { order, from, to } => {
@@ -330,6 +334,9 @@ impl Oracle {
                         "match {trade} of order {order} was counted twice, first in run {} record {}",
                         before.0, before.1
                     ));
+                }
+                if let Some(shadow) = self.alive.get_mut(order) {
+                    shadow.counted += *size;
                 }
                 self.untold.push(((*trade, *order), asset.market()));
                 check_fill(truth, (trade, order), (*asset, *side), *size, *fee)?;
