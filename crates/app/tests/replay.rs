@@ -82,6 +82,7 @@ fn record(data: &Path) -> std::path::PathBuf {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     };
     recorder.hand(&Input::Card(Box::new(card)));
     for price in ["0.47", "0.46"] {

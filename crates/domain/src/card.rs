@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConditionId, ExchangeKind, FeeSchedule, Outcome, Shares, Tick, TokenId};
+use crate::{ConditionId, ExchangeKind, FeeSchedule, Outcome, Settlement, Shares, Tick, TokenId};
 
 /// A market's card: the metadata that trading needs. What the venue did not state stays `None`, and nothing is assumed in
 /// its place: without a fee schedule nobody takes, without a tick or a minimum size nobody quotes.
@@ -32,6 +32,8 @@ pub struct MarketCard {
     pub accepting_orders: bool,
     /// How long a marketable order waits before it matches, in milliseconds; 0 when there is no delay.
     pub taker_delay_ms: u64,
+    /// How it is decided.
+    pub settlement: Settlement,
 }
 
 impl MarketCard {

@@ -81,6 +81,8 @@ pub enum DoubtCause {
     Guardian,
     /// The market has ended, was closed, or takes no orders.
     MarketEnded,
+    /// The price outside of the venue that decides the market is too old, or its feed is down.
+    ReferenceFeed,
 }
 
 /// A state of the venue in which it takes less than everything (protocol section 7.3).

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountPart, Address, AssetId, InstanceId, MarketCard, OrderId, Price, Restore, RunId, Scope, Shares, Side,
-    SignatureType, TradeId, Usdc,
+    AccountPart, Address, AssetId, InstanceId, MarketCard, OrderId, Price, PriceSource, ReferenceTick, Restore, RunId,
+    Scope, Shares, Side, SignatureType, TradeId, TruthReport, Usdc,
 };
 
 /// The sequence number of the output that carried an action; its one result names it.
@@ -64,6 +64,10 @@ pub enum Input<'a> {
         /// How long it took, in microseconds of processor time.
         took_us: u64,
     },
+    /// A price outside of the venue changed.
+    Reference(Box<ReferenceTick>),
+    /// A source said how a match stands.
+    Truth(Box<TruthReport>),
 }
 
 /// Which protocol the venue speaks.
@@ -139,6 +143,8 @@ pub enum Link {
     User,
     /// The connections that carry orders.
     Orders,
+    /// The connection to a source of prices outside of the venue.
+    Reference(PriceSource),
 }
 
 /// How a connection stands.
@@ -481,10 +487,10 @@ pub struct MakerLeg {
 }
 
 impl Input<'_> {
-    /// Whether this input may be coalesced or delayed behind others of its class: only market data and ticks may.
+    /// Whether this input may be coalesced or delayed behind others of its class: only market data, reference prices and ticks may.
     #[must_use]
     pub const fn is_lossless(&self) -> bool {
-        !matches!(self, Input::Market { .. } | Input::Tick)
+        !matches!(self, Input::Market { .. } | Input::Reference(_) | Input::Tick)
     }
 
     /// The word that names the input's kind in the journal and in messages.
@@ -503,6 +509,8 @@ impl Input<'_> {
             Input::Restore(_) => "restore",
             Input::Protocol(_) => "protocol",
             Input::Evaluated { .. } => "evaluated",
+            Input::Reference(_) => "reference",
+            Input::Truth(_) => "truth",
         }
     }
 }

@@ -33,10 +33,12 @@ mod latch;
 mod market;
 mod order;
 mod output;
+mod outside;
 #[cfg(feature = "planted")]
 pub mod planted;
 mod price;
 mod restore;
+mod settlement;
 mod side;
 mod state;
 mod tick;
@@ -67,8 +69,12 @@ pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode,
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{Action, FetchWhat, Output, OutputBody};
+pub use outside::{
+    Competitor, MatchState, PriceSource, ReferencePrice, ReferenceTick, SourceTier, Symbol, SymbolError, TruthReport,
+};
 pub use price::Price;
 pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};
+pub use settlement::{RuleRefusal, Settlement, SettlementFeed, UpDownRule};
 pub use side::{Outcome, Side};
 pub use state::{StateCause, TradingState};
 pub use tick::Tick;

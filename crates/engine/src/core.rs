@@ -255,6 +255,7 @@ impl Engine {
             Input::Evaluated { instance, evaluation, took_us } => {
                 self.on_evaluated(*instance, *evaluation, *took_us, out);
             }
+            Input::Reference(_) | Input::Truth(_) => {}
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;

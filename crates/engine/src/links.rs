@@ -70,7 +70,7 @@ impl Engine {
                 self.doubt_wallet(DoubtCause::UserLink, now, out);
                 self.begin_poll(now, out);
             }
-            (Link::User, LinkState::Alive) | (Link::Orders, _) => {}
+            (Link::User, LinkState::Alive) | (Link::Orders | Link::Reference(_), _) => {}
         }
     }
 

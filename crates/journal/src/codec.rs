@@ -104,6 +104,8 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Restore(_) => Kind::RESTORE,
         Input::Protocol(_) => Kind::PROTOCOL,
         Input::Evaluated { .. } => Kind::EVALUATED,
+        Input::Reference(_) => Kind::REFERENCE,
+        Input::Truth(_) => Kind::TRUTH,
     }
 }
 

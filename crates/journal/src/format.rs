@@ -74,6 +74,10 @@ kinds! {
     PROTOCOL = 0x10, "input.protocol";
     /// An evaluation took too long.
     EVALUATED = 0x11, "input.evaluated";
+    /// A price outside of the venue.
+    REFERENCE = 0x12, "input.reference";
+    /// A report of a match.
+    TRUTH = 0x13, "input.truth";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.

@@ -172,6 +172,7 @@ pub(crate) mod tests {
             neg_risk: false,
             accepting_orders: true,
             taker_delay_ms: 0,
+            settlement: Default::default(),
         }
     }
 

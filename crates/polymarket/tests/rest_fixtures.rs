@@ -5,7 +5,9 @@ mod common;
 use std::fs;
 
 use common::shared;
-use oddsmith_domain::{FeeSchedule, OrderId, PlaceOutcome, Shares, Tick};
+use oddsmith_domain::{
+    FeeSchedule, OrderId, PlaceOutcome, Settlement, SettlementFeed, Shares, Symbol, Tick, UpDownRule,
+};
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::codec::{data, gamma, rest};
 use oddsmith_polymarket::error::{HttpReply, reply};
@@ -258,4 +260,30 @@ fn a_real_market_of_gamma_becomes_a_card() {
     assert_eq!(card.end_wall_s, Some(1_782_287_700));
     assert_eq!(card.fee, FeeSchedule::new(70_000, 1, true).ok(), "from feeSchedule, not from takerBaseFee");
     assert!(card.accepting_orders && !card.neg_risk);
+}
+
+#[test]
+fn real_markets_state_how_they_are_decided() {
+    let Some(folder) = shared("data/polymarket/fixtures") else { return };
+    let settlement = |file: &str| {
+        let body = fs::read(folder.join(file)).expect("a market");
+        let page = gamma::markets(&body).expect("a page");
+        gamma::card(page.items.first().expect("a market")).expect("a card").settlement
+    };
+    let rule = |symbol: &str, start_wall_s: u64| {
+        Settlement::UpDown(UpDownRule {
+            symbol: Symbol::new(symbol).expect("a symbol"),
+            feed: SettlementFeed::Chainlink,
+            start_wall_s,
+            end_wall_s: start_wall_s + 300,
+            average_s: 0,
+            strike: None,
+        })
+    };
+    // Recorded before the averages began: single prints of a stream.
+    assert_eq!(settlement("hugompt/gamma_market_updown.json"), rule("hype", 1_782_287_400));
+    assert_eq!(settlement("nautilus/unit/gamma_market.json"), rule("btc", 1_773_307_200));
+    for words in ["gamma_market_sports_market_money_line.json", "gamma_market_live.json"] {
+        assert!(matches!(settlement(&format!("nautilus/unit/{words}")), Settlement::Words { .. }), "{words}");
+    }
 }

@@ -26,6 +26,7 @@ fn card() -> MarketCard {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     }
 }
 

@@ -160,18 +160,6 @@ impl Reactions {
     }
 }
 
-/// Whether a market's text says how it is decided, and what happens if the match is void.
-#[must_use]
-pub fn is_clear(question: &str, rules: &str) -> bool {
-    let text = format!("{question} {rules}").to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let decided = has(&["win", "winner", "defeat", "beat", "advance"]);
-    let void = has(&["void", "postpone", "cancel", "forfeit", "remake", "tie", "draw"]);
-    let says = has(&["50-50", "50/50", "resolve to", "will resolve", "0.5", "remain open"]);
-    let vague = has(&["at the discretion", "sole discretion", "subjective", "consensus of credible"]);
-    decided && !vague && (!void || says)
-}
-
 /// An instance of the strategy.
 #[derive(Debug)]
 pub struct Temporal {
@@ -417,19 +405,5 @@ mod tests {
         // Delays of 200 to 390 ms: the tenth percentile is 210.
         assert_eq!(reactions.window_ns(), Some(147 * Time::MILLI));
         assert_eq!(reactions.delays.len(), 20, "one reaction each");
-    }
-
-    #[test]
-    fn rules_that_are_clear_and_rules_that_are_not() {
-        let question = "Will Team A win against Team B?";
-        for (rules, clear) in [
-            ("This market will resolve to Team A if it wins the match.", true),
-            ("If the match is cancelled or postponed, this market will resolve to 50-50.", true),
-            ("If the match is cancelled, nothing is said here.", false),
-            ("The resolution is a consensus of credible reporting.", false),
-        ] {
-            assert_eq!(is_clear(question, rules), clear, "{rules}");
-        }
-        assert!(!is_clear("Total kills over 20?", "Resolves by the official score."));
     }
 }

@@ -134,6 +134,7 @@ impl Scene {
             neg_risk: self.neg_risk,
             accepting_orders: true,
             taker_delay_ms: 0,
+            settlement: Default::default(),
         }
     }
 

@@ -71,7 +71,7 @@ pub struct Truth {
     pub event_mono_ns: u64,
     /// When any source was last heard of, on the monotonic clock.
     pub heard_mono_ns: u64,
-    /// Whether the market's text says how it is decided ([`crate::temporal::is_clear`]).
+    /// Whether the market's text says how it is decided, and what happens if it is not.
     pub clear_rules: bool,
 }
 

@@ -140,5 +140,6 @@ fn card(condition: &str, seen: &Seen, listed: Option<&Listed>) -> Option<MarketC
         neg_risk: seen.neg_risk,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     })
 }

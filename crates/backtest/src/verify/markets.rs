@@ -120,6 +120,7 @@ impl Markets {
             neg_risk: false,
             accepting_orders: false,
             taker_delay_ms: 0,
+            settlement: Default::default(),
         };
         self.table.insert(MarketId(number), &card);
     }

@@ -32,6 +32,7 @@ pub fn card() -> MarketCard {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     }
 }
 

@@ -5,8 +5,8 @@ use oddsmith_domain::{
     BookLevel, ConditionId, FeeSchedule, MarketCard, MarketId, MarketSource, Outcome, Price, Shares, Side, SizeText,
     SnapshotHeader, Tick, Time, TokenId, Usdc,
 };
+use oddsmith_polymarket::rules::is_clear;
 use oddsmith_strategy::fair::{Spot, Window};
-use oddsmith_strategy::temporal::is_clear;
 use oddsmith_strategy::{OwnFill, OwnFills, Position, SettlementRule, Truth, Underlying};
 use serde::Deserialize;
 
@@ -242,6 +242,7 @@ impl MarketState {
             neg_risk: self.neg_risk,
             accepting_orders: true,
             taker_delay_ms: self.taker_delay_ms,
+            settlement: Default::default(),
         })
     }
 

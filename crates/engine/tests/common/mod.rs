@@ -44,6 +44,7 @@ pub fn card(n: u8) -> MarketCard {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     }
 }
 

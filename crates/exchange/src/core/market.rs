@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use oddsmith_domain::{
-    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, Shares, Side, Tick, TokenId, Usdc,
+    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, Settlement, Shares, Side, Tick,
+    TokenId, Usdc,
 };
+use oddsmith_polymarket::rules::{self, Said};
 use rand::RngCore;
 
 use super::book::Book;
@@ -211,6 +213,20 @@ impl Market {
         u64::from(self.spec.seconds_delay).saturating_mul(1_000).max(self.spec.taker_delay_ms)
     }
 
+    fn settlement(&self) -> Settlement {
+        let spec = &self.spec;
+        rules::settlement(&Said {
+            question: &spec.question,
+            description: &spec.description,
+            source: &spec.resolution_source,
+            outcomes: [&spec.outcomes[0], &spec.outcomes[1]],
+            start_s: spec.start_s,
+            end_s: spec.end_s,
+            average: None,
+            strike: None,
+        })
+    }
+
     /// The card that a client would read of it.
     #[must_use]
     pub fn card(&self) -> MarketCard {
@@ -227,6 +243,7 @@ impl Market {
             neg_risk: self.neg_risk(),
             accepting_orders: self.accepts_orders(),
             taker_delay_ms: self.delay_ms(),
+            settlement: self.settlement(),
         }
     }
 

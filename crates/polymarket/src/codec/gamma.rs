@@ -1,10 +1,11 @@
 //! Gamma: pages of markets and events, and the cards of their markets (protocol section 10.1).
 
-use oddsmith_domain::{FeeSchedule, MarketCard};
+use oddsmith_domain::{FeeSchedule, MarketCard, Settlement};
 
 use super::calendar::unix_seconds;
 use super::rest::markets::{condition, delay_ms, read_fee_schedule, stated, two_tokens};
 use super::rest::{Listing, RestFault, decode, listing};
+use crate::rules::{self, Said};
 use crate::wire::{FIRST_CURSOR, GammaEvent, GammaMarket, LAST_CURSOR, Number};
 
 const MARKET: &str = "a market of Gamma";
@@ -87,6 +88,27 @@ pub fn card(market: &GammaMarket) -> Result<MarketCard, RestFault> {
         neg_risk: market.neg_risk,
         accepting_orders: is_tradable(market),
         taker_delay_ms: delay_ms(MARKET, &market.seconds_delay)?.max(delay_by_fee_type(market)),
+        settlement: settlement(market),
+    })
+}
+
+/// How a market says that it is decided.
+fn settlement(market: &GammaMarket) -> Settlement {
+    let outcome = |index: usize| market.outcomes.0.get(index).map_or("", String::as_str);
+    let average = market.crypto_market_config.as_ref().map(|config| {
+        let seconds = config.twap_lookback_seconds.count().ok().and_then(|seconds| u32::try_from(seconds).ok());
+        (config.twap_enabled, seconds)
+    });
+    let metadata = market.events.iter().find_map(|event| event.event_metadata.as_ref());
+    rules::settlement(&Said {
+        question: &market.question,
+        description: market.description.as_deref().unwrap_or_default(),
+        source: market.resolution_source.as_deref().unwrap_or_default(),
+        outcomes: [outcome(0), outcome(1)],
+        start_s: market.event_start_time.as_deref().and_then(unix_seconds),
+        end_s: market.end_date.as_deref().and_then(unix_seconds),
+        average,
+        strike: metadata.map(|metadata| metadata.price_to_beat.as_str()),
     })
 }
 

@@ -144,6 +144,39 @@ pub struct GammaMarket {
     pub event_start_time: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_item_title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto_market_config: Option<CryptoMarketConfig>,
+    /// What the market's events say of it.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventOfMarket>,
+}
+
+/// How an up/down market is averaged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CryptoMarketConfig {
+    #[serde(default, deserialize_with = "or_default")]
+    pub twap_enabled: bool,
+    #[serde(default)]
+    pub twap_lookback_seconds: Number,
+}
+
+/// An event as a market of it shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventOfMarket {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_metadata: Option<EventMetadata>,
+}
+
+/// What an event states beyond its words, once it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventMetadata {
+    #[serde(default)]
+    pub price_to_beat: Number,
+    #[serde(default)]
+    pub final_price: Number,
 }
 
 /// An event of Gamma: markets that belong together.

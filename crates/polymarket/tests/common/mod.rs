@@ -38,6 +38,7 @@ pub fn card(condition: &str, tokens: [&str; 2]) -> MarketCard {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     }
 }
 

@@ -136,6 +136,8 @@ fn describe(market: &Market) -> GammaMarket {
         game_start_time: spec.game_start_s.map(iso),
         event_start_time: spec.start_s.map(iso),
         group_item_title: (!spec.group_item_title.is_empty()).then(|| spec.group_item_title.clone()),
+        crypto_market_config: None,
+        events: Vec::new(),
     }
 }
 

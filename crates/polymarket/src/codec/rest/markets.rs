@@ -3,7 +3,7 @@
 //! `/markets` states names, dates and tokens; `/clob-markets/{condition}` states fees and delays. Fees come from `fd` only: the
 //! `*_base_fee` numbers and `/fee-rate` are a relic and say nothing.
 
-use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, Price, TokenId};
+use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, Price, Settlement, TokenId};
 
 use super::RestFault;
 use crate::codec::calendar::unix_seconds;
@@ -37,6 +37,7 @@ pub fn market_card(market: &Market) -> Result<MarketCard, RestFault> {
         neg_risk: market.neg_risk,
         accepting_orders: accepting && market.accepting_orders,
         taker_delay_ms: delay_ms(MARKET, &market.seconds_delay)?,
+        settlement: Settlement::Unstated,
     })
 }
 
@@ -84,6 +85,7 @@ pub fn clob_card(market: &ClobMarket) -> Result<MarketCard, RestFault> {
         neg_risk: market.neg_risk,
         accepting_orders: market.accepting_orders.unwrap_or(false),
         taker_delay_ms: seconds.max(by_flag),
+        settlement: Settlement::Unstated,
     })
 }
 
