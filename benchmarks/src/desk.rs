@@ -23,6 +23,7 @@ fn config() -> EngineConfig {
             name: "maker".into(),
             markets: vec!["*".into()],
             strategy: StrategyConfig::SkewedMaker(parameters),
+            listener: Default::default(),
         }],
         timing: Timing {
             debounce_ms: 0,

@@ -36,7 +36,12 @@ impl DrySink for Tape {
 
 fn dry(files: Vec<PathBuf>) -> Result<(DryReport, Tape), DryRunError> {
     let strategy = StrategyConfig::SkewedMaker(Parameters { stop_before_end_s: 30, ..Parameters::default() });
-    let instance = InstanceConfig { name: "maker".to_owned(), markets: vec!["*".to_owned()], strategy };
+    let instance = InstanceConfig {
+        name: "maker".to_owned(),
+        markets: vec!["*".to_owned()],
+        strategy,
+        listener: Default::default(),
+    };
     let config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
     let run = DryRun {
         files,

@@ -111,6 +111,8 @@ pub enum Withdrawal {
     TooOld,
     /// It stands in the way of an order of an instance with a higher priority.
     SelfTrade,
+    /// The price outside of the venue that it was quoted by jumped.
+    Shock,
 }
 
 /// A kind of request that a breaker watches. Cancels and heartbeats have none: they are never held back.

@@ -102,6 +102,7 @@ denials! {
     ThinBook = "thin_book", Market, "Other people's orders near the top of the book are worth too little.";
     State = "state", Instance, "The trading state of the market, or of the instance in it, does not allow such an order.";
     Drawdown = "drawdown", Wallet, "The loss from the highest point leaves no size.";
+    StaleReference = "stale_reference", Instance, "The price outside of the venue that the instance follows is too old for an order.";
 }
 
 impl Denial {

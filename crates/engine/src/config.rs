@@ -7,6 +7,7 @@ use oddsmith_strategy::{ParameterError, StrategyConfig};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::listen::Listener;
 use crate::settings::{Doubts, Sending};
 use crate::tokens::Tokens;
 
@@ -40,6 +41,9 @@ pub struct InstanceConfig {
     pub markets: Vec<String>,
     /// The strategy and its parameters.
     pub strategy: StrategyConfig,
+    /// When a change is worth an evaluation.
+    #[serde(default)]
+    pub listener: Listener,
 }
 
 impl InstanceConfig {
@@ -69,6 +73,10 @@ pub struct Timing {
     pub order_deadline_ms: Millis,
     /// A book that was not proven current for this long stops its market. 100 … 600000.
     pub stale_book_ms: Millis,
+    /// A price outside of the venue that was not heard of for this long stops the markets that it decides. 100 … 60000.
+    pub stale_reference_ms: Millis,
+    /// No order leaves an instance that follows such a price when it is older than this. 10 … 60000.
+    pub fresh_reference_ms: Millis,
     /// An order whose fate is unknown for this long stops the wallet. 100 … 600000.
     pub unknown_order_ms: Millis,
     /// A match that the venue claims and whose fill has not come for this long stops the wallet. 100 … 600000.
@@ -104,6 +112,8 @@ impl Default for Timing {
             replace_interval_ms: 25,
             order_deadline_ms: 1_000,
             stale_book_ms: 5_000,
+            stale_reference_ms: 2_000,
+            fresh_reference_ms: 500,
             unknown_order_ms: 2_000,
             missing_fill_ms: 5_000,
             wallet_cooldown_ms: 3_000,
@@ -182,6 +192,18 @@ pub enum ConfigError {
         instance: String,
         /// What is wrong.
         source: ParameterError,
+    },
+    /// A setting of an instance's listener is out of range.
+    #[error("instance `{instance}`: `listener.{name}` is {value}: {range} is needed")]
+    Listener {
+        /// The instance.
+        instance: String,
+        /// Which setting.
+        name: &'static str,
+        /// What it was.
+        value: String,
+        /// What it may be.
+        range: &'static str,
     },
     /// The strategy wants something that a run does not have yet.
     #[error("instance `{instance}`: strategy `{strategy}` {needs}; `oddsmith eval` evaluates it")]
@@ -266,6 +288,7 @@ impl EngineConfig {
                 .strategy
                 .validate()
                 .map_err(|source| ConfigError::Parameter { instance: instance.name.clone(), source })?;
+            instance.listener.validate(&instance.name)?;
             if let Some(needs) = instance.strategy.needs() {
                 let (instance, strategy) = (instance.name.clone(), instance.strategy.name());
                 return Err(ConfigError::NotYet { instance, strategy, needs });
@@ -288,6 +311,8 @@ impl Timing {
             ("replace_interval_ms", self.replace_interval_ms, 0, 60_000, "0 … 60000"),
             ("order_deadline_ms", self.order_deadline_ms, 10, 60_000, "10 … 60000"),
             ("stale_book_ms", self.stale_book_ms, 100, 600_000, "100 … 600000"),
+            ("stale_reference_ms", self.stale_reference_ms, 100, 60_000, "100 … 60000"),
+            ("fresh_reference_ms", self.fresh_reference_ms, 10, 60_000, "10 … 60000"),
             ("unknown_order_ms", self.unknown_order_ms, 100, 600_000, "100 … 600000"),
             ("missing_fill_ms", self.missing_fill_ms, 100, 600_000, "100 … 600000"),
             ("wallet_cooldown_ms", self.wallet_cooldown_ms, 0, 600_000, "0 … 600000"),
@@ -330,7 +355,7 @@ mod tests {
 
     fn instance(name: &str) -> InstanceConfig {
         let strategy = StrategyConfig::SkewedMaker(oddsmith_strategy::skewed_maker::Parameters::default());
-        InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy }
+        InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
     }
 
     #[test]

@@ -25,8 +25,10 @@ use crate::market::Market;
 use crate::markets::Markets;
 use crate::poll::Poll;
 use crate::reconcile::Reconciler;
+use crate::reference::References;
 use crate::restore::Reach;
 use crate::slow::Stopwatch;
+use crate::truth::Truths;
 use crate::unfamiliar::Unfamiliar;
 
 /// The most orders that one tick places, so that a ladder never keeps a fill or a cancel waiting.
@@ -125,6 +127,10 @@ pub struct Engine {
     pub(crate) counts: Counts,
     /// What the market and the user channel said beyond what is known.
     pub(crate) unfamiliar: [Unfamiliar; 2],
+    /// The prices outside of the venue.
+    pub(crate) references: References,
+    /// What is known of matches.
+    pub(crate) truths: Truths,
 }
 
 /// How a market-channel connection stands.
@@ -232,6 +238,8 @@ impl Engine {
             scratch: Scratch::default(),
             counts: Counts::default(),
             unfamiliar: <[Unfamiliar; 2]>::default(),
+            references: References::default(),
+            truths: Truths::default(),
         }
     }
 
@@ -255,7 +263,8 @@ impl Engine {
             Input::Evaluated { instance, evaluation, took_us } => {
                 self.on_evaluated(*instance, *evaluation, *took_us, out);
             }
-            Input::Reference(_) | Input::Truth(_) => {}
+            Input::Reference(tick) => self.on_reference(tick, now, out),
+            Input::Truth(report) => self.on_truth(report, now),
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;
@@ -297,6 +306,7 @@ impl Engine {
                 id: InstanceId(u16::try_from(index).unwrap_or(u16::MAX)),
                 name: instance.name.clone(),
                 strategy,
+                listener: instance.listener.clone(),
                 scope: Vec::new(),
                 wants: BTreeMap::new(),
                 dirty: false,
@@ -319,6 +329,7 @@ impl Engine {
         self.emit.event(out, Event::Began { run: setup.run, account: setup.payer.maker, instances });
         self.reconciler.next_at = now.mono_ns + ns(config.timing.reconcile_ms);
         self.config = config;
+        self.begin_references();
         self.setup = Some(setup.clone());
         self.doubt_wallet(DoubtCause::Start, now, out);
     }
@@ -380,8 +391,11 @@ impl Engine {
             (Some(mid), Some(last)) => (mid - last).unsigned_abs() >= u64::from(self.config.timing.shock_ticks),
             _ => false,
         };
-        for instance in self.instances.iter_mut().filter(|i| i.wants.contains_key(&id)) {
-            instance.dirty = true;
+        let mid = market.mid();
+        for instance in &mut self.instances {
+            let Some(wanted) = instance.wants.get(&id) else { continue };
+            // A move that the listener does not hear is not forgotten: it counts from where the instance last looked.
+            instance.dirty |= shocked || instance.listener.hears(wanted.looked, mid);
             instance.urgent |= shocked;
         }
         self.review_book(id, now, out);

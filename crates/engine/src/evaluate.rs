@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
 use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View, Working};
 
-use crate::config::{Timing, ns};
+use crate::config::Timing;
 use crate::core::Engine;
 use crate::instance::Instance;
 
@@ -16,11 +16,7 @@ impl Instance {
             return None;
         }
         let Some(last) = self.evaluated_at else { return Some(0) };
-        Some(match (self.dirty, self.urgent) {
-            (true, true) => 0,
-            (true, false) => last.saturating_add(ns(timing.debounce_ms)),
-            (false, _) => last.saturating_add(ns(timing.sync_interval_ms)),
-        })
+        Some(self.listener.next(last, (self.dirty, self.urgent), timing))
     }
 }
 
@@ -46,7 +42,7 @@ impl Engine {
     /// Runs the strategy on a fresh view; `false` if it panicked.
     pub(crate) fn evaluate(&mut self, index: usize, now: Time) -> bool {
         let spendable = self.free_collateral();
-        let Engine { instances, markets, orders, ledger, scratch, wallet, shards, .. } = self;
+        let Engine { instances, markets, orders, ledger, scratch, wallet, shards, references, truths, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
         else {
             return true;
@@ -59,6 +55,9 @@ impl Engine {
         for market_id in scope.iter() {
             if let Some(market) = markets.get_mut(market_id.index()) {
                 market.mid_ticks = market.mid_in_ticks();
+                if let Some(wanted) = wants.get_mut(market_id) {
+                    wanted.looked = market.mid();
+                }
             }
             own.extend(orders.open_in(*market_id).map(|order| {
                 let (side, price) = order.open().in_yes_terms();
@@ -107,8 +106,8 @@ impl Engine {
                 working: ours,
                 fills: &wanted.fills,
                 caution: wallet.is_cautious() || market.doubt.is_cautious() || market.reads.on,
-                underlying: None,
-                truth: None,
+                underlying: references.underlying(*market_id, &market.card, now),
+                truth: truths.of(&market.card.slug, &market.card.settlement, now),
             });
         }
         let decision = &mut scratch.decision;

@@ -66,7 +66,12 @@ fn order(setup: &Setup) -> PlaceOrder {
 /// An engine with one order in this state, which waits for the result of one action.
 fn engine(state: OrderState, purpose: Purpose) -> Engine {
     let strategy = StrategyConfig::SkewedMaker(Parameters::default());
-    let instance = InstanceConfig { name: "maker".to_owned(), markets: vec!["*".to_owned()], strategy };
+    let instance = InstanceConfig {
+        name: "maker".to_owned(),
+        markets: vec!["*".to_owned()],
+        strategy,
+        listener: Default::default(),
+    };
     let config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
     let account = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address");
     let setup = Setup {

@@ -7,6 +7,7 @@ use oddsmith_risk::OpenOrder;
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
 use crate::discipline::Repel;
+use crate::listen::{Listener, Mid};
 use crate::permit::Narrowing;
 use crate::states::Track;
 
@@ -15,6 +16,8 @@ pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) name: String,
     pub(crate) strategy: Box<dyn Strategy + Send>,
+    /// When a change is worth an evaluation.
+    pub(crate) listener: Listener,
     pub(crate) scope: Vec<MarketId>,
     pub(crate) wants: BTreeMap<MarketId, Wanted>,
     /// Something that it looks at has changed since it was last evaluated.
@@ -36,6 +39,8 @@ pub(crate) struct Wanted {
     pub(crate) rest: Option<Rest>,
     pub(crate) fills: OwnFills,
     pub(crate) planned_at: Option<u64>,
+    /// The market's mid when the instance last looked at it.
+    pub(crate) looked: Option<Mid>,
     /// After refusals: no placement before this time.
     pub(crate) paused_until: u64,
     pub(crate) refusals: u32,

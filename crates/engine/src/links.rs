@@ -70,7 +70,8 @@ impl Engine {
                 self.doubt_wallet(DoubtCause::UserLink, now, out);
                 self.begin_poll(now, out);
             }
-            (Link::User, LinkState::Alive) | (Link::Orders | Link::Reference(_), _) => {}
+            (Link::Reference(source), state) => self.on_reference_link(source, state, now, out),
+            (Link::User, LinkState::Alive) | (Link::Orders, _) => {}
         }
     }
 

@@ -61,6 +61,7 @@ impl Engine {
         // Every order of today's strategies is post-only: a maker pays no fee.
         let permit = self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)?;
         self.check_state(order, instance, market)?;
+        self.check_reference(instance, market, now)?;
         Ok(permit)
     }
 

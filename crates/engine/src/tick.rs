@@ -142,6 +142,7 @@ impl Engine {
             self.watch_lives(now, out);
             self.watch_links(now, out);
             self.watch_books(now, out);
+            self.watch_references(now, out);
             self.watch_orders(now, out);
             self.watch_age(now, out);
             self.watch_venue(now, out);

@@ -88,12 +88,23 @@ impl StrategyConfig {
     #[must_use]
     pub const fn needs(&self) -> Option<&'static str> {
         match self {
-            StrategyConfig::SkewedMaker(_) | StrategyConfig::Amm(_) | StrategyConfig::Bands(_) => None,
-            StrategyConfig::Imbalance(_) | StrategyConfig::Pair(_) | StrategyConfig::Multi(_) => {
-                Some("takes with baskets, which a run does not carry out yet")
-            }
-            StrategyConfig::ReferenceMaker(_) => Some("follows a reference price, which no feed brings to a run yet"),
-            StrategyConfig::Temporal(_) => Some("trades what is known of a match, which no feed brings to a run yet"),
+            StrategyConfig::SkewedMaker(_)
+            | StrategyConfig::Amm(_)
+            | StrategyConfig::Bands(_)
+            | StrategyConfig::ReferenceMaker(_) => None,
+            StrategyConfig::Imbalance(_)
+            | StrategyConfig::Pair(_)
+            | StrategyConfig::Multi(_)
+            | StrategyConfig::Temporal(_) => Some("takes with baskets, which a run does not carry out yet"),
+        }
+    }
+
+    /// At how many deviations a move of the price that decides a market is a shock; `None` for a strategy that follows no such price.
+    #[must_use]
+    pub const fn reference_shock(&self) -> Option<f64> {
+        match self {
+            StrategyConfig::ReferenceMaker(parameters) => Some(parameters.shock_z),
+            _ => None,
         }
     }
 

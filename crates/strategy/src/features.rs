@@ -156,6 +156,18 @@ impl Features {
         (weight > 0.0).then(|| sum / weight)
     }
 
+    /// What the price came to at a wall time in nanoseconds: its mean over so many seconds before, or, for none, the last print at or
+    /// before it. `None` when that was not seen.
+    #[must_use]
+    pub fn value_at(&self, wall_ns: u64, average_s: f64) -> Option<f64> {
+        if average_s > 0.0 {
+            let length_ns = (average_s * Time::SECOND as f64) as u64;
+            return self.mean(wall_ns.checked_sub(length_ns)?, wall_ns);
+        }
+        let print = self.samples.iter().rfind(|sample| sample.at.wall_ns <= wall_ns)?;
+        (wall_ns - print.at.wall_ns <= GAP_NS).then_some(print.price)
+    }
+
     /// An averaging window that ends at this wall time, as far as it has come; `None` when a part of it is not known.
     #[must_use]
     pub fn window(&self, ends_wall_ns: u64, length_s: f64, now: Time) -> Option<Window> {

@@ -220,7 +220,10 @@ impl ReferenceMaker {
     fn setting(&mut self, market: &MarketView<'_>, now: Time) -> Result<Setting, Reason> {
         let p = &self.parameters;
         let min_size = market.card.min_size.ok_or(Reason::CardIncomplete)?;
-        let underlying = market.underlying.as_ref().ok_or(Reason::SettlementUnknown)?;
+        // A rule that is known, without its price, is another matter than an unknown rule.
+        let missing =
+            if market.card.settlement.up_down().is_some() { Reason::ReferenceStale } else { Reason::SettlementUnknown };
+        let underlying = market.underlying.as_ref().ok_or(missing)?;
         let (tick, _) = market.quotable_mid(p.max_book_age_ms)?;
         let left_ns = underlying.rule.end_wall_s.saturating_mul(Time::SECOND).saturating_sub(now.wall_ns);
         if left_ns < p.stop_s.saturating_mul(Time::SECOND).max(1) {

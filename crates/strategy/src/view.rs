@@ -97,12 +97,14 @@ impl Underlying {
     #[must_use]
     pub fn new(features: &Features, rule: SettlementRule, now: Time) -> Option<Underlying> {
         let window = |at_s: u64| features.window(at_s.saturating_mul(Time::SECOND), rule.average_s, now);
+        // A strike that is known needs no window once it is taken.
+        let is_taken = rule.strike.is_some() && now.wall_s() >= rule.start_wall_s;
         Some(Underlying {
             rule,
             spot: features.spot()?,
             mono_ns: features.last()?.at.mono_ns,
             shock: features.shock(),
-            strike_window: window(rule.start_wall_s),
+            strike_window: if is_taken { None } else { window(rule.start_wall_s) },
             final_window: window(rule.end_wall_s),
         })
     }

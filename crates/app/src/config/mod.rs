@@ -197,6 +197,7 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
             let strategy = config.instances.iter().find(|i| i.name == *name).map_or("", |i| i.strategy.name());
             format!("{place}.strategy.{strategy}.{}", source.name)
         }
+        ConfigError::Listener { instance: of, name, .. } => format!("{}.listener.{name}", instance(of, false)),
         ConfigError::NotYet { instance: name, .. } => format!("{}.strategy", instance(name, false)),
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
         ConfigError::Tokens { name, .. } => format!("engine.tokens.{name}"),

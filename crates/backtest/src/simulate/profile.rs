@@ -54,6 +54,7 @@ pub fn engine_config() -> EngineConfig {
     let maker = |name: &str, markets: &[&str], spread: f64| InstanceConfig {
         name: name.to_owned(),
         markets: markets.iter().map(|market| (*market).to_owned()).collect(),
+        listener: Default::default(),
         strategy: StrategyConfig::SkewedMaker(Parameters {
             target_spread: spread,
             base_usdc: Usdc::from_whole(8),

@@ -69,7 +69,12 @@ pub fn unread(cause: oddsmith_domain::UnknownCause) -> oddsmith_domain::Omission
 
 pub fn config() -> EngineConfig {
     let strategy = StrategyConfig::SkewedMaker(Parameters::default());
-    let instance = InstanceConfig { name: "maker".to_owned(), markets: vec!["*".to_owned()], strategy };
+    let instance = InstanceConfig {
+        name: "maker".to_owned(),
+        markets: vec!["*".to_owned()],
+        strategy,
+        listener: Default::default(),
+    };
     EngineConfig { instances: vec![instance], ..EngineConfig::default() }
 }
 
