@@ -213,8 +213,9 @@ fn near_the_end_the_quotes_are_wider_and_then_gone() {
         desk.book(0, "0.40", "0.60");
         desk.put(&follows(card(0), rule(START_S + 40 + left - 900, START_S + 40 + left, Some("84600"))));
         fed(&mut desk, 40_000, 84_600.0);
-        let price = |side| desk.resting.iter().find(|o| o.side() == side).map(|o| o.price.units());
-        price(oddsmith_domain::Side::Sell).zip(price(oddsmith_domain::Side::Buy)).map(|(ask, bid)| ask.abs_diff(bid))
+        // Both sides are bids: what two of them cost together is short of a dollar by the spread.
+        let [one, other] = desk.resting.as_slice() else { return None };
+        Some(10_000 - one.price.units() - other.price.units())
     };
     let (far, near) = (spread(800), spread(250));
     assert!(far.is_some() && near > far, "{far:?} {near:?}");
