@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::DryRunError;
-use crate::recording::{Recording, unwrap};
+use crate::recording::{Recording, is_market_frame, unwrap};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -45,12 +45,6 @@ struct Listed {
 struct ListedOutcome {
     token_id: String,
     outcome: String,
-}
-
-/// Whether a frame is one of the market channel, or a book: what the engine understands. A recording may hold other feeds too.
-pub(super) fn is_market_frame(frame: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(frame) else { return true };
-    ["\"asset_id\"", "\"price_changes\"", "\"event_type\"", "\"assets_ids\""].iter().any(|key| text.contains(key))
 }
 
 /// Goes through all recordings once.

@@ -13,7 +13,7 @@ use oddsmith_domain::{Input, Link, LinkState, MarketCard, MarketSource, Output, 
 use oddsmith_engine::{Engine, Lanes, OwnedInput, Sink};
 use thiserror::Error;
 
-use crate::recording::{Recording, RecordingError, unwrap};
+use crate::recording::{Recording, RecordingError, is_market_frame, unwrap};
 use desk::Desk;
 
 /// A recording is taken to have lost its connection when nothing came for this long.
@@ -97,7 +97,7 @@ impl DryRun {
             let mut recording = Recording::open(path)?;
             while let Some(piece) = recording.next_piece()? {
                 let unwrapped = unwrap(piece.bytes);
-                if !cards::is_market_frame(&unwrapped.frame) {
+                if !is_market_frame(&unwrapped.frame) {
                     report.others += 1;
                     continue;
                 }

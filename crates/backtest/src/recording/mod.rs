@@ -86,6 +86,13 @@ pub fn is_parquet(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == PARQUET
 }
 
+/// Whether a frame is one of the market channel, or a book: what the engine understands. A recording may hold other feeds too.
+#[must_use]
+pub fn is_market_frame(frame: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(frame) else { return true };
+    ["\"asset_id\"", "\"price_changes\"", "\"event_type\"", "\"assets_ids\""].iter().any(|key| text.contains(key))
+}
+
 impl Recording {
     /// Opens a file, or standard input for `-`.
     ///

@@ -73,11 +73,22 @@ impl Audit {
             return self.refuse(piece.offset, &reason, piece.bytes);
         }
         let unwrapped = unwrap(piece.bytes);
-        if let Some(ns) = unwrapped.received_ns {
+        self.frame(piece.offset, &unwrapped.source, &unwrapped.frame, unwrapped.received_ns)
+    }
+
+    /// Takes a frame without what was around it.
+    pub fn frame(
+        &mut self,
+        offset: u64,
+        source: &str,
+        frame: &[u8],
+        received_ns: Option<u64>,
+    ) -> Result<(), VerifyError> {
+        if let Some(ns) = received_ns {
             self.now = Time { mono_ns: self.now.mono_ns.max(ns), wall_ns: ns };
         }
-        let frame = unwrapped.frame.trim_ascii();
-        let mut place = Place { offset: piece.offset, source: &unwrapped.source, in_array: false };
+        let frame = frame.trim_ascii();
+        let mut place = Place { offset, source, in_array: false };
         match std::str::from_utf8(frame) {
             Ok("PING" | "\"PING\"") => self.count("ping"),
             Ok("PONG" | "\"PONG\"") => self.count("pong"),

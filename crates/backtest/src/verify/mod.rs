@@ -16,6 +16,7 @@ use crate::recording::{Recording, RecordingError, Table, is_parquet};
 
 use audit::Audit;
 pub use report::{Agreement, FileReport, Gap, HashesByKind, Proofs, render_table};
+pub(crate) use rows::event as row_event;
 
 /// What `verify` is asked for besides the files.
 #[derive(Clone, Debug, Default)]

@@ -36,7 +36,11 @@ impl Audit {
     }
 }
 
-fn event(row: &TableRow, asset: AssetId) -> Result<MarketEvent, &'static str> {
+/// What a row says of a token.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn event(row: &TableRow, asset: AssetId) -> Result<MarketEvent, &'static str> {
     let timestamp_ms = row.timestamp_ms.ok_or("timestamp: not a time")?;
     let price = row.price.and_then(price).ok_or("price: not between 0 and 1, or finer than 0.0001")?;
     let size = row.size.and_then(size).ok_or("size: negative, too large, or finer than 0.000001")?;

@@ -1,0 +1,46 @@
+//! Raw frames as they were received.
+
+use std::path::Path;
+
+use oddsmith_domain::MarketSource;
+
+use super::entry::Draft;
+use super::{Reading, Source, TapeError};
+use crate::recording::{Recording, is_market_frame, unwrap};
+
+/// A recording of frames.
+pub(super) struct Frames {
+    recording: Recording,
+}
+
+impl Frames {
+    pub(super) fn open(path: &Path) -> Result<Frames, TapeError> {
+        Ok(Frames { recording: Recording::open(path)? })
+    }
+}
+
+impl Source for Frames {
+    fn next(&mut self, draft: &mut Draft, reading: &mut Reading) -> Result<bool, TapeError> {
+        while let Some(piece) = self.recording.next_piece()? {
+            if piece.clipped {
+                reading.counts.refused += 1;
+                continue;
+            }
+            let unwrapped = unwrap(piece.bytes);
+            if !is_market_frame(&unwrapped.frame) {
+                reading.counts.others += 1;
+                continue;
+            }
+            // A book read by REST has no event type; on the socket everything has one.
+            let rest = !contains(&unwrapped.frame, "\"event_type\"");
+            let source = if rest { MarketSource::Rest } else { MarketSource::Shard(0) };
+            draft.frame(unwrapped.received_ns, source, &unwrapped.frame);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+fn contains(frame: &[u8], text: &str) -> bool {
+    std::str::from_utf8(frame).is_ok_and(|frame| frame.contains(text))
+}

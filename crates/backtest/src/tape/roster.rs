@@ -1,0 +1,245 @@
+//! The markets of a tape, as far as they are known at the moment.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, Price, Shares, Tick, Time, TokenId};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::MarketNo;
+use super::listed::{Listed, beside};
+
+/// What is taken for true where a recording is silent. Whatever is used is named in the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Assumptions {
+    /// The price grid; without it, the finest one that the prices seen so far need.
+    pub tick: Option<Tick>,
+    /// The smallest order. Without it nobody quotes in a market whose recording does not state one.
+    pub min_size: Option<Shares>,
+    /// The fee. Without it nobody takes in a market whose recording does not state one.
+    pub fee: Option<FeeSchedule>,
+    /// How long a marketable order waits, in milliseconds, where no card says it.
+    pub taker_delay_ms: u64,
+}
+
+/// Which facts of a market were assumed and not stated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Assumed {
+    /// The price grid.
+    pub tick: bool,
+    /// The smallest order.
+    pub min_size: bool,
+    /// The fee.
+    pub fee: bool,
+}
+
+/// What is known of one market.
+#[derive(Debug)]
+struct Known {
+    condition: ConditionId,
+    /// Its card, when a journal or a source of this crate has stated it whole.
+    card: Option<MarketCard>,
+    listed: Option<Listed>,
+    tokens: Vec<TokenId>,
+    tick: Option<Tick>,
+    min_size: Option<Shares>,
+    neg_risk: bool,
+}
+
+/// The markets of a tape.
+#[derive(Debug)]
+pub struct Roster {
+    assumptions: Assumptions,
+    markets: Vec<Known>,
+    by_condition: HashMap<ConditionId, MarketNo>,
+    listed: HashMap<ConditionId, Listed>,
+}
+
+impl Roster {
+    pub(super) fn new(assumptions: Assumptions) -> Roster {
+        Roster { assumptions, markets: Vec::new(), by_condition: HashMap::new(), listed: HashMap::new() }
+    }
+
+    /// Reads the list of markets that lies beside a recording, if there is one.
+    pub(super) fn list_beside(&mut self, recording: &Path) {
+        for listed in beside(recording) {
+            self.listed.entry(listed.condition).or_insert(listed);
+        }
+    }
+
+    /// How many markets have been named.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.markets.len()
+    }
+
+    /// Whether both tokens of a market are known, so that it has a card.
+    #[must_use]
+    pub fn is_known(&self, no: MarketNo) -> bool {
+        self.markets
+            .get(no.index())
+            .is_some_and(|market| market.card.is_some() || market.listed.is_some() || market.tokens.len() == 2)
+    }
+
+    /// The card of a market as it can be known now, and what of it was assumed; `None` while one of its tokens is not known.
+    #[must_use]
+    pub fn card(&self, no: MarketNo) -> Option<(MarketCard, Assumed)> {
+        let market = self.markets.get(no.index())?;
+        let mut card = market.card.clone().map_or_else(|| market.made(), Some)?;
+        let mut assumed = Assumed::default();
+        if card.tick.is_none() {
+            card.tick = self.assumptions.tick;
+            assumed.tick = card.tick.is_some();
+        }
+        if card.min_size.is_none() {
+            card.min_size = self.assumptions.min_size;
+            assumed.min_size = card.min_size.is_some();
+        }
+        if card.fee.is_none() {
+            card.fee = self.assumptions.fee;
+            assumed.fee = card.fee.is_some();
+        }
+        if market.card.is_none() {
+            card.taker_delay_ms = self.assumptions.taker_delay_ms;
+        }
+        Some((card, assumed))
+    }
+
+    /// Takes a whole card, and tells the market's number.
+    pub(super) fn state(&mut self, card: &MarketCard) -> MarketNo {
+        let no = self.number(card.condition);
+        if let Some(market) = self.markets.get_mut(no.index()) {
+            market.card = Some(card.clone());
+        }
+        no
+    }
+
+    /// The number of a market, which is made known if it was not.
+    pub(super) fn number(&mut self, condition: ConditionId) -> MarketNo {
+        if let Some(no) = self.by_condition.get(&condition) {
+            return *no;
+        }
+        let no = MarketNo(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
+        let listed = self.listed.get(&condition).cloned();
+        self.by_condition.insert(condition, no);
+        self.markets.push(Known {
+            condition,
+            card: None,
+            listed,
+            tokens: Vec::new(),
+            tick: None,
+            min_size: None,
+            neg_risk: false,
+        });
+        no
+    }
+
+    /// Learns what a frame says of markets, and puts those that it names into `markets`. Whether a fact came to light that a card
+    /// states.
+    pub(super) fn read(&mut self, frame: &[u8], markets: &mut Vec<MarketNo>) -> bool {
+        markets.clear();
+        let Ok(text) = std::str::from_utf8(frame) else { return false };
+        let mut unknown = false;
+        for condition in conditions(text) {
+            let Ok(condition) = ConditionId::parse(condition) else { continue };
+            let no = self.number(condition);
+            if !markets.contains(&no) {
+                markets.push(no);
+                unknown |= self.wants(no, text);
+            }
+        }
+        unknown && self.learn(text)
+    }
+
+    /// Whether the frame may hold what is not known of a market yet.
+    fn wants(&self, no: MarketNo, text: &str) -> bool {
+        let Some(market) = self.markets.get(no.index()).filter(|market| market.card.is_none()) else { return false };
+        let facts = market.made().is_none_or(|card| card.tick.is_none() || card.min_size.is_none());
+        !self.is_known(no) || facts && (text.contains("\"tick_size\"") || text.contains("\"min_order_size\""))
+    }
+
+    fn learn(&mut self, text: &str) -> bool {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(elements)) => elements.iter().fold(false, |new, element| self.element(element) | new),
+            Ok(element) => self.element(&element),
+            // The engine will say what is wrong with it.
+            Err(_) => false,
+        }
+    }
+
+    fn element(&mut self, element: &Value) -> bool {
+        let Some(condition) = element["market"].as_str().and_then(|text| ConditionId::parse(text).ok()) else {
+            return false;
+        };
+        let no = self.number(condition);
+        let Some(market) = self.markets.get_mut(no.index()) else { return false };
+        let before = (market.tokens.len(), market.tick, market.min_size, market.neg_risk);
+        let changes = element["price_changes"].as_array().into_iter().flatten().map(|change| &change["asset_id"]);
+        for token in std::iter::once(&element["asset_id"]).chain(changes) {
+            if let Some(token) = token.as_str().and_then(|text| TokenId::parse(text).ok())
+                && market.tokens.len() < 2
+                && !market.tokens.contains(&token)
+            {
+                market.tokens.push(token);
+            }
+        }
+        let text = |name: &str| element[name].as_str().unwrap_or_default().as_bytes();
+        market.tick = market.tick.or_else(|| Tick::parse(text("tick_size")).ok());
+        market.min_size = market.min_size.or_else(|| Shares::parse(text("min_order_size")).ok());
+        market.neg_risk |= element["neg_risk"].as_bool().unwrap_or(false);
+        before != (market.tokens.len(), market.tick, market.min_size, market.neg_risk)
+    }
+}
+
+impl Known {
+    /// A card from what was listed and seen.
+    fn made(&self) -> Option<MarketCard> {
+        let listed = self.listed.as_ref();
+        let (tokens, outcomes) = match (listed, self.tokens.as_slice()) {
+            (Some(listed), _) => (listed.tokens, listed.outcomes.clone()),
+            (None, [first, second]) => ([*first, *second], ["first".to_owned(), "second".to_owned()]),
+            _ => return None,
+        };
+        Some(MarketCard {
+            condition: self.condition,
+            slug: listed.and_then(|market| market.slug.clone()).unwrap_or_else(|| self.condition.to_string()),
+            question: listed.and_then(|market| market.question.clone()).unwrap_or_default(),
+            tokens,
+            outcomes,
+            tick: self.tick.or(listed.and_then(|market| market.tick)),
+            min_size: self.min_size.or(listed.and_then(|market| market.min_size)),
+            fee: listed.and_then(|market| market.fee),
+            end_wall_s: listed.and_then(|market| market.end_wall_s),
+            neg_risk: self.neg_risk,
+            accepting_orders: true,
+            taker_delay_ms: 0,
+            settlement: listed.map_or_else(Default::default, |market| market.settlement.clone()),
+        })
+    }
+}
+
+/// The texts under the name `market` in a frame, without understanding the frame.
+fn conditions(text: &str) -> impl Iterator<Item = &str> {
+    texts(text, "\"market\"")
+}
+
+fn texts<'t>(text: &'t str, name: &'static str) -> impl Iterator<Item = &'t str> {
+    text.match_indices(name).filter_map(move |(at, _)| {
+        let rest = text.get(at + name.len()..)?.trim_start().strip_prefix(':')?.trim_start();
+        rest.strip_prefix('"')?.split_once('"').map(|(value, _)| value)
+    })
+}
+
+/// The newest time that the venue states in a frame, in nanoseconds; `None` when it states none.
+pub(super) fn venue_ns(frame: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(frame).ok()?;
+    texts(text, "\"timestamp\"").filter_map(|ms| ms.parse::<u64>().ok()).max()?.checked_mul(Time::MILLI)
+}
+
+/// The finest grid of the venue's that a price needs, no coarser than `so_far`.
+pub(super) fn finer(so_far: Option<Tick>, price: Price) -> Option<Tick> {
+    [Tick::Cent, Tick::Thousandth, Tick::TenThousandth].into_iter().find(|tick| {
+        price.units().is_multiple_of(tick.units()) && so_far.is_none_or(|known| tick.units() <= known.units())
+    })
+}
