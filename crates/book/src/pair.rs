@@ -234,6 +234,14 @@ impl PairBook {
         &self.mids
     }
 
+    /// The middle of the last two-sided top that was published, to the nearest price unit, half up: what holdings are valued at. It
+    /// outlives a reset, and is never 0 or 1; `None` before there was one.
+    #[must_use]
+    pub fn mark(&self) -> Option<Price> {
+        let units = (self.mids.latest()?.twice_mid + 1) / 2;
+        Price::from_units(units.clamp(1, Price::ONE.units() - 1))
+    }
+
     /// Printed trades of both tokens, oldest first.
     #[must_use]
     pub fn trades(&self) -> &Ring<TradePrint> {

@@ -93,7 +93,7 @@ impl Engine {
     fn awaits_marks(&self, now: Time) -> bool {
         let unknown = |(_, market, account): (InstanceId, MarketId, &SubAccount)| {
             let open = self.markets.get(market.index()).filter(|market| !market.resolved);
-            account.shares.iter().any(|shares| !shares.is_zero()) && open.is_some_and(|market| market.mark.is_none())
+            account.shares.iter().any(|shares| !shares.is_zero()) && open.is_some_and(|market| market.mark().is_none())
         };
         now.wall_s() < self.started_s.saturating_add(MARKS_WAIT_S) && self.ledger.accounts().any(unknown)
     }

@@ -45,8 +45,6 @@ pub(crate) struct Market {
     pub(crate) state_since: u64,
     /// What is held and open in it, all instances together.
     pub(crate) exposure: MarketExposure,
-    /// The last known YES mid: what holdings are valued at.
-    pub(crate) mark: Option<Price>,
     /// What it lives on while its connection is missing.
     pub(crate) reads: Reads,
     /// When each token's book may be fetched again, on the monotonic clock.
@@ -76,10 +74,14 @@ impl Market {
             state: TradingState::Idle,
             state_since: 0,
             exposure: MarketExposure::default(),
-            mark: None,
             reads: Reads::default(),
             fetch_at: [0; 2],
         }
+    }
+
+    /// What a YES share counts as: what it pays, once that is known, else the last known mid.
+    pub(crate) fn mark(&self) -> Option<Price> {
+        self.pays.or_else(|| self.book.mark())
     }
 
     /// The health of both tokens' books.

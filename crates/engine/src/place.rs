@@ -10,6 +10,7 @@ use oddsmith_risk::{MarketExposure, OpenOrder};
 use crate::config::ns;
 use crate::core::{Engine, MAX_PLACEMENTS, Purpose};
 use crate::instance::Wanted;
+use crate::market::Market;
 
 impl Engine {
     /// When a plan may be made, on the monotonic clock.
@@ -252,7 +253,7 @@ impl Engine {
         self.ledger
             .accounts()
             .map(|(_, market, account)| {
-                let mark = self.markets.get(market.index()).and_then(|m| m.mark);
+                let mark = self.markets.get(market.index()).and_then(Market::mark);
                 account.realized + mark.map_or(Usdc::ZERO, |mark| account.unrealized(mark))
             })
             .sum()

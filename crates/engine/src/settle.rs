@@ -85,7 +85,7 @@ impl Engine {
             None => {}
         }
         let Some(market) = self.markets.get_mut(id.index()) else { return };
-        (market.pays, market.mark) = (Some(yes), Some(yes));
+        market.pays = Some(yes);
         self.emit.event(out, Event::Resolved { market: id, yes, source });
         self.book_decision(id, out);
         self.wake(id, false);

@@ -260,9 +260,6 @@ impl Engine {
     }
 
     fn watch_profit(&mut self, now: Time, out: &mut Vec<Output>) {
-        for market in self.markets.iter_mut() {
-            market.mark = market.pays.or_else(|| market.book.mid(Outcome::Yes).and_then(price_of)).or(market.mark);
-        }
         let profit = self.profit();
         self.watch_latches(profit, now, out);
     }
@@ -298,9 +295,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// The nearest price unit to a mid.
-fn price_of(mid: f64) -> Option<oddsmith_domain::Price> {
-    oddsmith_domain::Tick::TenThousandth.floor(mid + 0.00005)
 }

@@ -236,7 +236,7 @@ impl Engine {
             }
             let account = self.ledger.account(instance.id, market.id);
             line.realized += account.realized;
-            line.unrealized += market.mark.map_or(Usdc::ZERO, |mark| account.unrealized(mark));
+            line.unrealized += market.mark().map_or(Usdc::ZERO, |mark| account.unrealized(mark));
             for outcome in Outcome::BOTH {
                 let (i, asset) = (outcome.index(), market.id.asset(outcome));
                 let available = self.ledger.available(instance.id, asset);

@@ -1,0 +1,158 @@
+//! The books as the engine had them, made again from the frames that it received.
+
+use std::collections::BTreeMap;
+
+use oddsmith_book::PairBook;
+use oddsmith_domain::{
+    Link, LinkState, Listing, MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, Price, Time,
+};
+use oddsmith_polymarket::AssetTable;
+use oddsmith_polymarket::codec::market::MarketDecoder;
+
+/// One market's card and book.
+#[derive(Debug)]
+struct Followed {
+    card: MarketCard,
+    book: PairBook,
+    /// What a YES share pays, once that is known.
+    pays: Option<Price>,
+    /// Whether its books come from REST reads, because its connection cannot be had.
+    by_rest: bool,
+}
+
+/// The books of a run. See the [module](self).
+#[derive(Debug, Default)]
+pub struct Books {
+    table: AssetTable,
+    decoder: MarketDecoder,
+    batch: MarketBatch,
+    markets: BTreeMap<MarketId, Followed>,
+    touched: Vec<MarketId>,
+}
+
+impl Books {
+    /// Takes a market in, under the number that the engine gave it.
+    pub fn number(&mut self, market: MarketId, card: &MarketCard, pays: Option<Price>) {
+        self.table.insert(market, card);
+        let followed = Followed { card: card.clone(), book: PairBook::new(card), pays, by_rest: false };
+        self.markets.insert(market, followed);
+    }
+
+    /// Applies a frame as the engine does, and says whose books it touched: each once.
+    pub fn frame(&mut self, source: MarketSource, bytes: &[u8], now: Time) -> &[MarketId] {
+        self.touched.clear();
+        self.decoder.decode(&self.table, bytes, &mut self.batch);
+        let mut last = None;
+        for event in &self.batch.events {
+            let id = market_of(event);
+            let Some(followed) = self.markets.get_mut(&id) else { continue };
+            followed.book.apply_event(&self.batch, event, now, source);
+            if last != Some(id)
+                && let Some(before) = last.replace(id)
+            {
+                end(&mut self.markets, before, now, &mut self.touched);
+            }
+        }
+        if let Some(id) = last {
+            end(&mut self.markets, id, now, &mut self.touched);
+        }
+        &self.touched
+    }
+
+    /// What the last frame held.
+    #[must_use]
+    pub const fn batch(&self) -> &MarketBatch {
+        &self.batch
+    }
+
+    /// A connection changed: what it had told counts no more when it is lost.
+    pub fn link(&mut self, link: Link, state: &LinkState) {
+        let Link::Market(shard) = link else { return };
+        let lost = matches!(state, LinkState::Down(_) | LinkState::Silent);
+        for (_, followed) in self.markets.iter_mut().filter(|(market, _)| market.shard() == shard) {
+            if lost && !followed.by_rest {
+                followed.book.reset();
+            }
+            followed.by_rest &= lost;
+        }
+    }
+
+    /// A market's books come from REST reads from now on, or again from its connection.
+    pub fn degraded(&mut self, market: MarketId, on: bool) {
+        if let Some(followed) = self.markets.get_mut(&market) {
+            followed.by_rest = on;
+            if on {
+                followed.book.reset();
+            }
+        }
+    }
+
+    /// A market came or went.
+    pub fn listing(&mut self, market: MarketId, listing: Listing) {
+        match listing {
+            Listing::Left => {
+                if let Some(followed) = self.markets.get_mut(&market) {
+                    followed.book.reset();
+                }
+            }
+            Listing::Forgotten => {
+                if let Some(followed) = self.markets.remove(&market) {
+                    self.table.remove(&followed.card);
+                }
+            }
+            Listing::Joined | Listing::Ended | Listing::Resumed => {}
+        }
+    }
+
+    /// A market is decided.
+    pub fn decide(&mut self, market: MarketId, yes: Price) {
+        if let Some(followed) = self.markets.get_mut(&market) {
+            followed.pays = Some(yes);
+        }
+    }
+
+    /// What a YES share counts as: what it pays, once that is known, else the last known mid.
+    #[must_use]
+    pub fn mark(&self, market: MarketId) -> Option<Price> {
+        let followed = self.markets.get(&market)?;
+        followed.pays.or_else(|| followed.book.mark())
+    }
+
+    /// Whether a market is decided.
+    #[must_use]
+    pub fn is_decided(&self, market: MarketId) -> bool {
+        self.markets.get(&market).is_some_and(|followed| followed.pays.is_some())
+    }
+
+    /// A market's book.
+    #[must_use]
+    pub fn book(&self, market: MarketId) -> Option<&PairBook> {
+        self.markets.get(&market).map(|followed| &followed.book)
+    }
+
+    /// The card with which a market was numbered.
+    #[must_use]
+    pub fn card(&self, market: MarketId) -> Option<&MarketCard> {
+        self.markets.get(&market).map(|followed| &followed.card)
+    }
+}
+
+fn end(markets: &mut BTreeMap<MarketId, Followed>, id: MarketId, now: Time, touched: &mut Vec<MarketId>) {
+    if let Some(followed) = markets.get_mut(&id) {
+        followed.book.end_of_frame(now);
+        if !touched.contains(&id) {
+            touched.push(id);
+        }
+    }
+}
+
+const fn market_of(event: &MarketEvent) -> MarketId {
+    match event {
+        MarketEvent::Snapshot(header) => header.asset.market(),
+        MarketEvent::Change(change) => change.asset.market(),
+        MarketEvent::LastTrade { asset, .. }
+        | MarketEvent::TickChange { asset, .. }
+        | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
+        MarketEvent::Resolved { market, .. } => *market,
+    }
+}

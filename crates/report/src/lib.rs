@@ -1,0 +1,31 @@
+//! Numbers and pages made from a run's journal.
+//!
+//! This crate reads what a run wrote down, inputs and outputs in their order, and says what it earned and why: it never trades, never
+//! decides, and never opens a connection.
+//!
+//! # Where profit came from
+//!
+//! [`Attribution`] is a fold over the records of a run. Hand it every input with its time and every output, and ask at any moment:
+//!
+//! ```
+//! use oddsmith_domain::{Input, Time};
+//! use oddsmith_report::Attribution;
+//!
+//! let mut attribution = Attribution::new();
+//! attribution.input(&Input::Tick, Time { mono_ns: 1, wall_ns: 2 });
+//! // … then each output of that input: `attribution.output(&output)`.
+//! let split = attribution.split();
+//! assert_eq!(split.sum(), split.total);
+//! ```
+//!
+//! Its parts sum to the ledger's profit, realised and not realised, to the millionth, because every part is a difference of the same
+//! quantity before and after something that happened; see [`Split`].
+
+mod account;
+mod attribution;
+mod books;
+mod split;
+
+pub use attribution::{Attribution, HORIZON_NS};
+pub use books::Books;
+pub use split::Split;
