@@ -13,6 +13,7 @@ use oddsmith_domain::{
 };
 
 use crate::config::ns;
+use crate::market::Market;
 use crate::core::{Engine, Purpose};
 use crate::doubt::Phase;
 use crate::settle::Converting;
@@ -301,7 +302,7 @@ impl Engine {
     /// Tokens that came from elsewhere, valued at the last known mid: nobody's, or by rule an instance's.
     fn adopt_tokens(&mut self, asset: AssetId, size: Shares, out: &mut Vec<Output>) {
         let (id, outcome) = (asset.market(), asset.outcome());
-        let mark = self.markets.get(id.index()).and_then(|m| m.pays.or(m.mark));
+        let mark = self.markets.get(id.index()).and_then(Market::mark);
         let price = mark.map(|yes| if outcome == Outcome::Yes { yes } else { yes.complement() });
         let cost = price.map_or(Usdc::ZERO, |price| size.cost_floor(price));
         let nobody = (InstanceId::WALLET, id);

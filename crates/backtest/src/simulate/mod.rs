@@ -44,8 +44,10 @@ pub struct Plan {
     pub kinds: Vec<FaultKind>,
     /// The engine's configuration.
     pub config: EngineConfig,
-    /// Where the journals go: a directory that is not there yet. It is removed when nothing was wrong.
+    /// Where the journals go: a directory that is not there yet.
     pub dir: PathBuf,
+    /// Whether the journals stay when nothing was wrong.
+    pub keep: bool,
 }
 
 impl Plan {
@@ -60,6 +62,7 @@ impl Plan {
             kinds: FaultKind::ALL.to_vec(),
             config: engine_config(),
             dir,
+            keep: false,
         }
     }
 }

@@ -109,8 +109,10 @@ impl World {
     pub(super) fn run(mut self) -> Result<Tally, Box<Broken>> {
         match self.play() {
             Ok(()) => {
-                // What is left behind concerns nobody if it cannot be removed.
-                let _ = std::fs::remove_dir_all(&self.plan.dir);
+                if !self.plan.keep {
+                    // What is left behind concerns nobody if it cannot be removed.
+                    let _ = std::fs::remove_dir_all(&self.plan.dir);
+                }
                 Ok(self.tally)
             }
             Err(what) => Err(Box::new(self.broken(what))),
