@@ -76,12 +76,12 @@ fn read(dir: &Path) -> (Split, u64) {
 
 #[test]
 fn the_parts_are_the_engines_own_profit_at_any_moment_of_a_run_with_faults() {
-    let (mut sums, mut fills, mut runs) = (Split::default(), 0u64, 0);
+    let (mut sums, mut runs) = (Split::default(), 0);
     for seed in [11, 12] {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("journals");
         let mut plan = Plan::usual(seed, 1, dir.clone());
-        (plan.parts, plan.part_s, plan.faults_per_hour, plan.keep) = (2, 200, 240, true);
+        (plan.parts, plan.part_s, plan.faults_per_hour, plan.keep) = (2, 120, 300, true);
         let tally = run(plan).unwrap_or_else(|broken| panic!("{broken}"));
         assert!(tally.fills > 10, "{tally:?}");
         let mut dirs: Vec<PathBuf> =
@@ -93,9 +93,7 @@ fn the_parts_are_the_engines_own_profit_at_any_moment_of_a_run_with_faults() {
             sums += split;
             runs += 1;
         }
-        fills += tally.fills;
     }
-    println!("{runs} runs, {fills} fills: {sums:?}");
     // Something must have happened in the parts that are tested here.
     assert!(runs > 2 && !sums.spread.is_zero() && !sums.adverse_selection.is_zero() && !sums.inventory.is_zero());
     assert!(!sums.carried.is_zero() && !sums.fees.is_positive());

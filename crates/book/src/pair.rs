@@ -238,7 +238,7 @@ impl PairBook {
     /// outlives a reset, and is never 0 or 1; `None` before there was one.
     #[must_use]
     pub fn mark(&self) -> Option<Price> {
-        let units = (self.mids.latest()?.twice_mid + 1) / 2;
+        let units = self.mids.latest()?.twice_mid.div_ceil(2);
         Price::from_units(units.clamp(1, Price::ONE.units() - 1))
     }
 

@@ -13,9 +13,9 @@ use oddsmith_domain::{
 };
 
 use crate::config::ns;
-use crate::market::Market;
 use crate::core::{Engine, Purpose};
 use crate::doubt::Phase;
+use crate::market::Market;
 use crate::settle::Converting;
 
 /// After something did not fit, the account is read again this much later.

@@ -72,7 +72,11 @@ impl Account {
             held.shares[i] += movement.shares[i];
         }
         let charged = -i128::from(movement.fee.micros()) * FINE;
-        if movement.fee.is_negative() == undone { self.fees += charged } else { self.rebates += charged }
+        if movement.fee.is_negative() == undone {
+            self.fees += charged
+        } else {
+            self.rebates += charged
+        }
         self.worth(mark) - before - charged
     }
 
@@ -114,7 +118,9 @@ fn worth(held: &SubAccount, mark: Option<Price>) -> i128 {
     let fine = |amount: Usdc| i128::from(amount.micros()) * FINE;
     let Some(mark) = mark else { return fine(held.realized) };
     let [yes, no] = held.shares.map(|shares| i128::from(shares.micros()));
-    fine(held.realized) - fine(held.cost_basis()) + yes * i128::from(mark.units()) + no * i128::from(mark.complement().units())
+    fine(held.realized) - fine(held.cost_basis())
+        + yes * i128::from(mark.units())
+        + no * i128::from(mark.complement().units())
 }
 
 /// By how many price units a price moved.

@@ -228,8 +228,7 @@ impl Attribution {
         let gain = account.apply(movement, false, mark);
         account.put(part, gain);
         let young = part == Part::Spread;
-        let filled =
-            Filled { place, movement: *movement, gain, part, at: mark, later: None, young, is_final: false };
+        let filled = Filled { place, movement: *movement, gain, part, at: mark, later: None, young, is_final: false };
         if young {
             account.young += filled.net();
             self.young.push_back((self.now.mono_ns.saturating_add(HORIZON_NS), key));

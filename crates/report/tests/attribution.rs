@@ -130,7 +130,10 @@ fn a_fill_before_any_mid_is_inventory_and_a_lost_book_keeps_its_mark() {
     desk.fill(PLACE, (Outcome::Yes, Side::Sell), Shares::from_whole(10), price(4_600), Usdc::ZERO);
     desk.tell(Event::Listing { market: MARKET, listing: Listing::Forgotten });
     desk.marks.clear();
-    assert_eq!(desk.split(), Split { spread: usd("0.1"), inventory: usd("0.5"), total: usd("0.6"), ..Split::default() });
+    assert_eq!(
+        desk.split(),
+        Split { spread: usd("0.1"), inventory: usd("0.5"), total: usd("0.6"), ..Split::default() }
+    );
 }
 
 #[test]

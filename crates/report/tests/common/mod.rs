@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use oddsmith_domain::{
     Booking, BookingId, ConditionId, Event, Input, InstanceId, MarketCard, MarketId, MarketSource, Movement, OrderId,
-    Outcome, Output, OutputBody, Price, ResolutionSource, Shares, Side, Tick, Time, TokenId, TradeId, TradeStatus, Usdc,
+    Outcome, Output, OutputBody, Price, ResolutionSource, Shares, Side, Tick, Time, TokenId, TradeId, TradeStatus,
+    Usdc,
 };
 use oddsmith_execution::Ledger;
 use oddsmith_report::{Attribution, Split};
@@ -38,6 +39,7 @@ pub fn card(n: u32) -> MarketCard {
         neg_risk: false,
         accepting_orders: true,
         taker_delay_ms: 0,
+        settlement: Default::default(),
     }
 }
 
