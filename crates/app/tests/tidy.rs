@@ -14,6 +14,7 @@ const ROOMS: [&str; 18] = [
     "domain",
     "book",
     "polymarket",
+    "paper",
     "truth",
     "strategy",
     "risk",
@@ -32,7 +33,7 @@ const ROOMS: [&str; 18] = [
 ];
 
 /// The rooms that must give the same result on every machine and at every time.
-const PURE: [&str; 8] = ["domain", "book", "polymarket", "truth", "strategy", "risk", "execution", "engine"];
+const PURE: [&str; 9] = ["domain", "book", "polymarket", "paper", "truth", "strategy", "risk", "execution", "engine"];
 
 /// Words that a pure room does not name, and what they stand for.
 const IMPURE: [(&str, &str); 45] = [

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use oddsmith_domain::{Outcome, Price};
+use oddsmith_polymarket::wire::{LegFrame, OrderFrame, TradeFrame};
 
 use crate::core::{AccountId, Core, KeyId, LevelDelta, Market, OrderEvent, PublicEvent, TradeEvent, TradeState};
 
@@ -165,35 +166,27 @@ impl Names for Core {
 #[must_use]
 pub fn order(event: &OrderEvent, market: &Market, names: &impl Names) -> String {
     let order = &event.order;
-    let owner = names.key(order.key);
-    let status = match order.status {
-        // A resting order that is partly filled still rests.
-        crate::core::OrderStatus::Live => "LIVE",
-        other => other.as_str(),
-    };
-    let trades: Vec<&str> = order.trades.iter().map(|trade| trade.as_str()).collect();
-    serde_json::json!({
-        "event_type": "order",
-        "type": event.change.as_str(),
-        "id": order.id,
-        "owner": owner,
-        "order_owner": owner,
-        "market": market.condition.as_str(),
-        "asset_id": token(market, order.outcome),
-        "side": order.side.as_str(),
-        "price": order.price.to_string(),
-        "outcome": market.spec.outcomes[order.outcome.index()],
-        "original_size": order.size.to_string(),
-        "size_matched": order.matched.to_string(),
-        "associate_trades": trades,
-        "created_at": (order.created_ms / 1_000).to_string(),
-        "expiration": order.expiration_s.to_string(),
-        "order_type": order.order_type.as_str(),
-        "maker_address": names.account(order.account),
-        "status": status,
-        "timestamp": event.timestamp_ms.to_string(),
-    })
-    .to_string()
+    let (owner, maker) = (names.key(order.key), names.account(order.account));
+    OrderFrame {
+        change: event.change.as_str(),
+        id: order.id,
+        owner: &owner,
+        market: market.condition.as_str(),
+        asset: token(market, order.outcome),
+        outcome: &market.spec.outcomes[order.outcome.index()],
+        side: order.side,
+        price: order.price,
+        size: order.size,
+        matched: order.matched,
+        trades: &order.trades,
+        created_s: order.created_ms / 1_000,
+        expiration_s: order.expiration_s,
+        order_type: order.order_type.as_str(),
+        maker: &maker,
+        status: order.status.as_str(),
+        timestamp_ms: event.timestamp_ms,
+    }
+    .to_json()
 }
 
 /// The frame of a trade event.
@@ -201,49 +194,38 @@ pub fn order(event: &OrderEvent, market: &Market, names: &impl Names) -> String 
 pub fn trade(event: &TradeEvent, market: &Market, names: &impl Names) -> String {
     let trade = &event.trade;
     let (taker, receiver) = (&trade.taker, names.key(event.receiver));
-    let makers: Vec<_> = trade
-        .makers
-        .iter()
-        .map(|(leg, _)| {
-            serde_json::json!({
-                "order_id": leg.order,
-                "owner": names.key(leg.key),
-                "maker_address": names.account(leg.account),
-                "matched_amount": leg.shares.to_string(),
-                "price": leg.price.to_string(),
-                "fee_rate_bps": "0",
-                "asset_id": token(market, leg.outcome),
-                "side": leg.side.as_str(),
-                "outcome": market.spec.outcomes[leg.outcome.index()],
-                "outcome_index": leg.outcome.index(),
-            })
-        })
-        .collect();
-    serde_json::json!({
-        "event_type": "trade",
-        "type": "TRADE",
-        "id": trade.id.as_str(),
-        "taker_order_id": taker.order,
-        "market": market.condition.as_str(),
-        "asset_id": token(market, taker.outcome),
-        "side": taker.side.as_str(),
-        "size": taker.shares.to_string(),
-        "price": taker.price.to_string(),
-        "fee_rate_bps": "0",
-        "status": event.state.as_str(),
-        "outcome": market.spec.outcomes[taker.outcome.index()],
-        "bucket_index": 0,
-        "owner": receiver,
-        "trade_owner": receiver,
-        "maker_address": names.account(taker.account),
-        "trader_side": if event.as_taker { "TAKER" } else { "MAKER" },
-        "maker_orders": makers,
-        "transaction_hash": transaction_text(event.state, trade.transaction.as_ref()),
-        "match_time": (trade.matched_ms / 1_000).to_string(),
-        "last_update": (event.timestamp_ms / 1_000).to_string(),
-        "timestamp": event.timestamp_ms.to_string(),
-    })
-    .to_string()
+    let people: Vec<_> = trade.makers.iter().map(|(leg, _)| (names.key(leg.key), names.account(leg.account))).collect();
+    let legs = trade.makers.iter().zip(&people).map(|((leg, _), (owner, maker))| LegFrame {
+        order: leg.order,
+        owner,
+        maker,
+        asset: token(market, leg.outcome),
+        outcome: &market.spec.outcomes[leg.outcome.index()],
+        outcome_index: leg.outcome.index(),
+        side: leg.side,
+        price: leg.price,
+        size: leg.shares,
+    });
+    let legs: Vec<LegFrame<'_>> = legs.collect();
+    TradeFrame {
+        id: trade.id.as_str(),
+        taker_order: taker.order,
+        market: market.condition.as_str(),
+        asset: token(market, taker.outcome),
+        outcome: &market.spec.outcomes[taker.outcome.index()],
+        side: taker.side,
+        size: taker.shares,
+        price: taker.price,
+        status: event.state.as_str(),
+        owner: &receiver,
+        maker: &names.account(taker.account),
+        as_taker: event.as_taker,
+        legs: &legs,
+        transaction: &transaction_text(event.state, trade.transaction.as_ref()),
+        matched_ms: trade.matched_ms,
+        timestamp_ms: event.timestamp_ms,
+    }
+    .to_json()
 }
 
 /// A trade's transaction as it is written; empty until it is in a block.

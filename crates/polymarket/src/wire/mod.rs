@@ -16,6 +16,7 @@ mod markets;
 mod orders;
 mod prices;
 mod text;
+mod user;
 
 pub use account::{
     BalanceAllowance, Heartbeat, HeartbeatReply, MakerOrder, Notification, OpenOrder, OrderScoring, Trade,
@@ -32,6 +33,7 @@ pub use prices::{
     Book, BookLevelText, LastTradePrice, Midpoint, PriceHistory, PricePoint, PriceReply, SpreadReply, TokenQuery,
 };
 pub use text::{Number, Text};
+pub use user::{LegFrame, OrderFrame, TradeFrame};
 
 /// The cursor of the first page.
 pub const FIRST_CURSOR: &str = "MA==";
