@@ -78,6 +78,8 @@ pub struct Engine {
     pub(crate) markets: Markets,
     pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
     pub(crate) instances: Vec<Instance>,
+    /// Strategies for instances that are still to be set up.
+    pub(crate) own_strategies: BTreeMap<String, Box<dyn oddsmith_strategy::Strategy + Send>>,
     /// How each market-channel connection stands.
     pub(crate) shards: BTreeMap<u16, Shard>,
     pub(crate) orders: Orders,
@@ -210,6 +212,7 @@ impl Engine {
             markets: Markets::default(),
             by_condition: BTreeMap::new(),
             instances: Vec::new(),
+            own_strategies: BTreeMap::new(),
             shards: BTreeMap::new(),
             orders: Orders::default(),
             fills: Fills::default(),
@@ -301,7 +304,8 @@ impl Engine {
         }
         for (index, instance) in config.instances.iter().enumerate() {
             // `from_json` has checked every parameter.
-            let Ok(strategy) = instance.strategy.build() else { continue };
+            let Ok(configured) = instance.strategy.build() else { continue };
+            let strategy = self.own_strategies.remove(&instance.name).unwrap_or(configured);
             self.instances.push(Instance {
                 id: InstanceId(u16::try_from(index).unwrap_or(u16::MAX)),
                 name: instance.name.clone(),

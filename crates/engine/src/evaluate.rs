@@ -8,6 +8,7 @@ use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View, Working};
 use crate::config::Timing;
 use crate::core::Engine;
 use crate::instance::Instance;
+use crate::own::Gone;
 
 impl Instance {
     /// When the instance is due, on the monotonic clock; `None` while it has no market or was put in quarantine.
@@ -156,10 +157,11 @@ impl Engine {
         self.scratch.decision = decision;
     }
 
-    /// A strategy that failed wants nothing any more; its orders are cancelled and the other instances go on.
+    /// A strategy that failed wants nothing any more, and its state is discarded; its orders are cancelled and the other instances go on.
     pub(crate) fn quarantine(&mut self, index: usize, out: &mut Vec<Output>) {
         let Some(instance) = self.instances.get_mut(index) else { return };
         instance.quarantined = true;
+        instance.strategy = Box::new(Gone);
         let id: InstanceId = instance.id;
         for (market, wanted) in &mut instance.wants {
             self.intents += 1;

@@ -63,6 +63,7 @@ impl Engine {
         self.note_placement(id, outcome, now, out);
         match outcome {
             PlaceOutcome::Accepted { .. } => {
+                self.orders.note(id, |order| order.arrived = true);
                 // A fill or a cancel may have overtaken the answer; then it says nothing new.
                 if self.state_of(id) == Some(OrderState::PendingNew) {
                     self.change(id, OrderState::Working, now, out);
@@ -145,9 +146,11 @@ impl Engine {
                     self.replan_for(id);
                 }
             }
-            // It was alive once and is not any more. A fill that is still on its way will be counted.
+            // One that worked there is gone; a fill that is still on its way will be counted. One that never did may be on its way
+            // still, and the question has overtaken it.
             Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {
-                self.change(id, OrderState::Canceled, now, out);
+                let arrived = self.orders.get(id).is_some_and(|order| order.arrived);
+                self.change(id, if arrived { OrderState::Canceled } else { OrderState::Unknown }, now, out);
             }
             // It worked, and neither a list nor the venue knows it any more: nobody can say what became of it.
             Ok(None) if matches!(self.state_of(id), Some(OrderState::Working | OrderState::PartiallyFilled)) => {
@@ -170,6 +173,7 @@ impl Engine {
         out: &mut Vec<Output>,
     ) {
         self.orders.note(id, |order| {
+            order.arrived = true;
             if matched > order.venue_matched {
                 order.venue_matched = matched;
                 order.matched_since = now;

@@ -150,7 +150,7 @@ fn policy() -> Vec<(&'static str, Purpose, GatewayOutcome, &'static str)> {
         ("found matched", query, report(VenueOrderStatus::Matched), "NWPDUFCR"),
         ("found cancelled", query, report(VenueOrderStatus::Canceled), "CCCCCFCR"),
         ("found in a state not known", query, report(VenueOrderStatus::Other), "NWPDUFCR"),
-        ("not found", query, GatewayOutcome::Query(Ok(None)), "NUUCUFCR"),
+        ("not found", query, GatewayOutcome::Query(Ok(None)), "NUUUUFCR"),
         ("query unknown", query, GatewayOutcome::Query(Err(timeout)), "NWPDUFCR"),
         ("cancel-all names it", wallet, canceled(&[ID]), "CCCCCFCR"),
         ("cancel-all does not name it", wallet, canceled(&[]), "NWPDUFCR"),
@@ -183,6 +183,21 @@ fn every_outcome_in_every_state_is_as_the_policy_says() {
             assert_eq!(letter(after), expected.to_ascii_uppercase(), "{name} in {state:?}");
             assert_eq!(illegal, expected.is_ascii_lowercase(), "{name} in {state:?}: reported");
         }
+    }
+}
+
+/// A question can overtake the placement that it asks about: only of an order that was at the venue, its absence says something.
+#[test]
+fn an_order_that_is_being_canceled_and_not_found_is_gone_only_if_it_had_arrived() {
+    for (arrived, expected) in [(true, OrderState::Canceled), (false, OrderState::Unknown)] {
+        let mut engine = engine(OrderState::PendingNew, Purpose::Query(ID));
+        if arrived {
+            engine.orders.transition(&ID, OrderState::Working, NOW);
+        }
+        engine.orders.transition(&ID, OrderState::PendingCancel, NOW);
+        let result = GatewayInput { action: ACTION, outcome: GatewayOutcome::Query(Ok(None)) };
+        engine.handle(&Input::Gateway(Box::new(result)), NOW, &mut Vec::new());
+        assert_eq!(engine.orders.get(&ID).map(|o| o.state), Some(expected), "arrived: {arrived}");
     }
 }
 

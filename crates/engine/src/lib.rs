@@ -51,6 +51,7 @@ mod listen;
 mod lists;
 mod market;
 mod markets;
+mod own;
 mod permit;
 mod place;
 mod poll;

@@ -5,8 +5,9 @@ mod support;
 use oddsmith_domain::{ExchangeKind, FeeSchedule, OrderType, Outcome, Shares, Side, SignatureType, Tick, Usdc};
 use oddsmith_exchange::core::{
     Allowance, CancelReason, Config, CoreEvent, MarketSpec, Mode, OrderChange, OrderStatus, PlacedStatus, RateUse,
-    Refusal, SelfFill, Tier, wallet_of,
+    Refusal, SelfFill, wallet_of,
 };
+use oddsmith_polymarket::Tier;
 use support::{Desk, MS, S, START, price, shares, usdc, want};
 
 const START_S: u64 = START / S;

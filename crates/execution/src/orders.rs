@@ -136,6 +136,8 @@ pub struct Order {
     pub venue_matched: Shares,
     /// When the venue's figure last grew.
     pub matched_since: Time,
+    /// It has been at the venue: it worked there. Of any other order nobody knows whether it is still on its way.
+    pub arrived: bool,
     /// The venue itself said that it is gone. An order that is only missing from a list may still be on its way there.
     pub proven_gone: bool,
     /// When it came into being.
@@ -212,6 +214,7 @@ impl Orders {
             filled: Shares::ZERO,
             venue_matched: Shares::ZERO,
             matched_since: now,
+            arrived: false,
             proven_gone: false,
             since: now,
             state_since: now,
@@ -225,6 +228,7 @@ impl Orders {
         self.insert(place, now);
         if let Some(order) = self.all.get_mut(&place.id) {
             (order.state, order.filled, order.venue_matched) = (state, filled, filled);
+            order.arrived = order.is_settled();
         }
         if state.is_final() {
             if let Some(open) = self.open.get_mut(&place.asset.market()) {
@@ -285,6 +289,7 @@ impl Orders {
             return Some(change);
         }
         order.state = to;
+        order.arrived |= order.is_settled();
         order.state_since = now;
         change.filled = order.filled;
         if to.is_final() && !from.is_final() {
@@ -311,6 +316,7 @@ impl Orders {
     pub fn filled(&mut self, id: &OrderId, size: Shares, now: Time) -> Option<Change> {
         let order = self.all.get_mut(id)?;
         order.filled += size;
+        order.arrived = true;
         let full = order.remaining().floor_lots().is_zero();
         let to = match order.state {
             _ if full => OrderState::Filled,

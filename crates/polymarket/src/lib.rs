@@ -25,5 +25,7 @@ pub mod session;
 pub mod wire;
 
 mod assets;
+mod tier;
 
 pub use assets::AssetTable;
+pub use tier::{Budget, Tier};

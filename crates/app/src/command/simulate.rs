@@ -105,7 +105,7 @@ fn summarize(played: &Played, json: bool, seconds: f64) -> Result<(), Failure> {
         print(&format!("{}\n", json!({ "totals": total, "floor_per_seed_hour": FLOOR, "seconds": seconds })))?;
     } else {
         print(&format!(
-            "{} seed-hours in {seconds:.1} s: {} inputs, {} market frames, {} own orders, {} fills, {} faults, {} restarts, {} comparisons\n",
+            "{} seed-hours in {seconds:.1} s: {} inputs, {} market frames, {} own orders, {} fills, {} faults, {} restarts, {} comparisons, {} records audited\n",
             total.hours,
             total.inputs,
             total.frames,
@@ -114,6 +114,7 @@ fn summarize(played: &Played, json: bool, seconds: f64) -> Result<(), Failure> {
             total.fault_count(),
             total.restarts,
             total.comparisons,
+            total.audited,
         ))?;
         for (kind, count) in &total.faults {
             print(&format!("  {count:>7}  {}\n", kind.words()))?;

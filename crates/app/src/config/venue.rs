@@ -3,6 +3,7 @@
 use oddsmith_domain::{Address, Payer, SignatureType, Usdc};
 use oddsmith_exchange::core::wallet_of;
 use oddsmith_net::EdgeSettings;
+use oddsmith_polymarket::Tier;
 use oddsmith_polymarket::discovery::DiscoverySettings;
 use oddsmith_polymarket::session::{OutboxSettings, SessionSettings};
 use serde::{Deserialize, Serialize};
@@ -62,45 +63,6 @@ impl Default for Discovery {
             min_volume_usdc: None,
             min_liquidity_usdc: None,
             max_markets: 100,
-        }
-    }
-}
-
-/// A rate tier of the venue, by the wallet's volume (protocol section 11.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Any wallet.
-    #[default]
-    Standard,
-    /// 30,000 dollars in 30 days.
-    Copper,
-    /// 50,000.
-    Bronze,
-    /// 100,000.
-    Silver,
-    /// 500,000.
-    Gold,
-    /// 2.5 million.
-    Platinum,
-    /// 5 million.
-    Diamond,
-    /// 10 million.
-    Elite,
-}
-
-impl Tier {
-    /// Orders and cancels, each per second and as a burst.
-    const fn budgets(self) -> [(u32, u32); 2] {
-        match self {
-            Tier::Standard => [(40, 60), (80, 120)],
-            Tier::Copper => [(60, 90), (120, 180)],
-            Tier::Bronze => [(80, 120), (160, 240)],
-            Tier::Silver => [(200, 300), (400, 600)],
-            Tier::Gold => [(400, 600), (800, 1_200)],
-            Tier::Platinum => [(450, 675), (900, 1_350)],
-            Tier::Diamond => [(525, 787), (1_050, 1_575)],
-            Tier::Elite => [(600, 900), (1_200, 1_800)],
         }
     }
 }
@@ -298,7 +260,8 @@ impl Venue {
     pub fn tune(&self, edge: EdgeSettings, patterns: Vec<String>) -> EdgeSettings {
         let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let (d, r, q, s) = (&self.discovery, &self.rates, &self.requests, &self.sessions);
-        let [orders, cancels] = r.tier.budgets().map(|(rate, burst)| (rate, burst.saturating_sub(r.margin)));
+        let [orders, cancels] =
+            [r.tier.orders(), r.tier.cancels()].map(|has| (has.per_second, has.burst.saturating_sub(r.margin)));
         EdgeSettings {
             gamma_url: self.gamma.clone().unwrap_or(edge.gamma_url),
             discovery: DiscoverySettings {

@@ -1,7 +1,7 @@
 //! The world that a simulation plays in, and the engine that trades there.
 
 use oddsmith_domain::{Shares, Usdc};
-use oddsmith_engine::{EngineConfig, InstanceConfig, Timing};
+use oddsmith_engine::{EngineConfig, InstanceConfig, Planning, Timing};
 use oddsmith_exchange::scenario::{Scenario, ScenarioError};
 use oddsmith_risk::Limits;
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -14,7 +14,7 @@ markets:
   - slug: will-the-budget-pass
     fee: { rate: 0.04 }
     process: &calm { opinion: { start: 0.47, volatility: 0.01, jump_rate: 0.002, jump_size: 0.1, pull: 0.01 } }
-    traders: &crowd { makers: 1, maker_rate: 0.05, levels: 2, noise_rate: 0.13, informed_rate: 0.01 }
+    traders: &crowd { makers: 1, maker_rate: 0.04, levels: 2, noise_rate: 0.08, informed_rate: 0.01, by_value: 0.25 }
   - slug: will-the-grid-change
     process: *calm
     traders: *crowd
@@ -77,7 +77,15 @@ pub fn engine_config() -> EngineConfig {
             max_open_orders: 6,
             ..Limits::default()
         },
-        timing: Timing { wallet_cooldown_ms: 1_000, caution_ms: 2_000, debounce_ms: 400, ..Timing::default() },
+        // An hour of a seed is cheap when orders are kept for as long as they do: what costs is the placing, not the resting.
+        timing: Timing {
+            wallet_cooldown_ms: 1_000,
+            caution_ms: 2_000,
+            debounce_ms: 3_000,
+            replace_interval_ms: 2_000,
+            ..Timing::default()
+        },
+        planning: Planning { price_tolerance_ticks: 1, shrink_tolerance: Shares::from_whole(8), ..Planning::default() },
         ..EngineConfig::default()
     }
 }

@@ -30,6 +30,8 @@ pub struct Tally {
     pub restarts: u64,
     /// How often everything was quiet and both books were compared.
     pub comparisons: u64,
+    /// Records of journals that were audited.
+    pub audited: u64,
     /// SHA-256 over every input and output of every run, in order.
     pub digest: String,
 }
@@ -89,6 +91,7 @@ impl Tally {
         self.fills += other.fills;
         self.restarts += other.restarts;
         self.comparisons += other.comparisons;
+        self.audited += other.audited;
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
         }

@@ -107,7 +107,7 @@ impl World {
     /// # Errors
     /// The first thing that must never be.
     pub(super) fn run(mut self) -> Result<Tally, Box<Broken>> {
-        match self.play() {
+        match self.play().and_then(|()| self.audit()) {
             Ok(()) => {
                 if !self.plan.keep {
                     // What is left behind concerns nobody if it cannot be removed.
@@ -144,6 +144,21 @@ impl World {
         self.tally.fills = self.oracle.counted_fills;
         let digest = std::mem::take(&mut self.digest).finalize();
         self.tally.digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(())
+    }
+
+    /// Has the journals of all runs audited: every limit and the ledger at every record, by books that are nobody else's.
+    fn audit(&mut self) -> Result<(), String> {
+        for run in 0..=self.run {
+            let report = oddsmith_audit::audit(&run_dir(&self.plan, run)).map_err(|error| error.to_string())?;
+            if let Some(first) = report.violations.first() {
+                return Err(format!(
+                    "the audit of run {run} finds {} violations, the first at record {} ({}): {}",
+                    report.violation_count, first.record, first.rule, first.what
+                ));
+            }
+            self.tally.audited += report.totals.records;
+        }
         Ok(())
     }
 
@@ -436,6 +451,7 @@ impl World {
             Ok(())
         });
         causes.extend(shown);
+        causes.extend(self.audit().err().filter(|found| *found != what));
         causes.extend(read.err());
         Broken {
             seed: self.plan.seed,
@@ -445,6 +461,10 @@ impl World {
             journals: self.plan.dir.clone(),
         }
     }
+}
+
+fn run_dir(plan: &Plan, run: u32) -> std::path::PathBuf {
+    plan.dir.join(format!("run-{run:03}"))
 }
 
 /// A new process, as a live run begins one.
@@ -462,7 +482,7 @@ fn life(
     let cards = ask(local, None, |mut venue| venue.cards())?.map_err(|error| error.to_string())?;
     let covered = |card: &MarketCard| plan.config.instances.iter().any(|instance| instance.covers(&card.slug));
     let cards = cards.into_iter().filter(covered).collect();
-    let disk = Disk::create(&plan.dir.join(format!("run-{run:03}")), RunId(id))?;
+    let disk = Disk::create(&run_dir(plan, run), RunId(id))?;
     Process::begin(identity, RunId(id), seed, restore, cards, disk, now)
 }
 

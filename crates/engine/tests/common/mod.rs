@@ -81,8 +81,13 @@ pub fn config() -> EngineConfig {
 impl Desk {
     /// A configured engine that has one market with a book and has not asked the venue anything yet.
     pub fn new(config: EngineConfig) -> Desk {
+        Desk::of(Engine::new(), config)
+    }
+
+    /// The same with an engine that has not been set up yet.
+    pub fn of(engine: Engine, config: EngineConfig) -> Desk {
         let mut desk = Desk {
-            engine: Engine::new(),
+            engine,
             now: Time { mono_ns: 1_000, wall_ns: START_WALL_NS },
             outputs: Vec::new(),
             waiting: Vec::new(),

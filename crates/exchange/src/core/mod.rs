@@ -49,7 +49,7 @@ pub use keys::{ApiKey, KeyKind};
 pub use life::Mode;
 pub use market::{LastTrade, Market, MarketSpec, MarketState};
 pub use order::{CancelReason, CancelReply, Order, OrderStatus, PlaceRequest, Placed, PlacedStatus, Refusal};
-pub use rates::{RateReply, RateUse, Tier};
+pub use rates::{RateReply, RateUse};
 pub use trade::{FillKind, Leg, Trade, TradeState};
 pub use wallets::{KNOWN_ADDRESSES, KNOWN_SECRETS, wallet_of};
 

@@ -1,76 +1,9 @@
 //! Order rates per signer: two token buckets whose size is a matter of tier (protocol 11.2).
 
+use oddsmith_polymarket::{Budget, Tier};
+
 use super::account::{KeyId, UserId};
 use super::{Core, Nanos, SECOND};
-
-/// The venue's tiers, by volume of the last thirty days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Everybody.
-    #[default]
-    Standard,
-    /// From 30,000 dollars.
-    Copper,
-    /// From 50,000 dollars.
-    Bronze,
-    /// From 100,000 dollars.
-    Silver,
-    /// From 500,000 dollars.
-    Gold,
-    /// From 2.5 million dollars.
-    Platinum,
-    /// From 5 million dollars.
-    Diamond,
-    /// From 10 million dollars.
-    Elite,
-}
-
-impl Tier {
-    /// The venue's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Tier::Standard => "Standard",
-            Tier::Copper => "Copper",
-            Tier::Bronze => "Bronze",
-            Tier::Silver => "Silver",
-            Tier::Gold => "Gold",
-            Tier::Platinum => "Platinum",
-            Tier::Diamond => "Diamond",
-            Tier::Elite => "Elite",
-        }
-    }
-
-    /// Orders per second, and how many at once. Cancels have twice as much.
-    const fn orders(self) -> (i64, i64) {
-        match self {
-            Tier::Standard => (40, 60),
-            Tier::Copper => (60, 90),
-            Tier::Bronze => (80, 120),
-            Tier::Silver => (200, 300),
-            Tier::Gold => (400, 600),
-            Tier::Platinum => (450, 675),
-            Tier::Diamond => (525, 787),
-            Tier::Elite => (600, 900),
-        }
-    }
-
-    const fn limits(self, usage: RateUse) -> (i64, i64) {
-        let (rate, burst) = self.orders();
-        match (usage, self) {
-            (RateUse::Orders, _) => (rate, burst),
-            // The venue's table has 1575 here, not twice 787.
-            (RateUse::Cancels, Tier::Diamond) => (rate * 2, 1_575),
-            (RateUse::Cancels, _) => (rate * 2, burst * 2),
-        }
-    }
-
-    /// Whether the cost of a cancel-all may bring the bucket below zero.
-    const fn may_owe(self) -> bool {
-        matches!(self, Tier::Standard | Tier::Copper | Tier::Bronze | Tier::Silver | Tier::Gold)
-    }
-}
 
 /// Which bucket a request draws from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +12,17 @@ pub enum RateUse {
     Orders,
     /// Cancels: one for each named order; for a scope, one and one more for each order cancelled.
     Cancels,
+}
+
+impl RateUse {
+    /// What a tier has for it, per second and at once.
+    fn budget(self, tier: Tier) -> (i64, i64) {
+        let Budget { per_second, burst } = match self {
+            RateUse::Orders => tier.orders(),
+            RateUse::Cancels => tier.cancels(),
+        };
+        (i64::from(per_second), i64::from(burst))
+    }
 }
 
 /// What the rate headers say.
@@ -117,7 +61,7 @@ const TOKEN: i64 = 1_000_000;
 impl Rates {
     /// The bucket as filled up to now.
     fn filled(&self, usage: RateUse, now_ns: Nanos) -> Bucket {
-        let (rate, burst) = self.tier.limits(usage);
+        let (rate, burst) = usage.budget(self.tier);
         let full = burst * TOKEN;
         let Some(bucket) = self.buckets[usage as usize] else { return Bucket { level: full, at_ns: now_ns } };
         let passed = i64::try_from(now_ns.saturating_sub(bucket.at_ns)).unwrap_or(i64::MAX);
@@ -127,7 +71,7 @@ impl Rates {
     }
 
     fn take(&mut self, usage: RateUse, cost: u32, after_the_fact: bool, now_ns: Nanos) -> (bool, i64, u64, u64) {
-        let (rate, burst) = self.tier.limits(usage);
+        let (rate, burst) = usage.budget(self.tier);
         let mut bucket = self.filled(usage, now_ns);
         let cost = i64::from(cost) * TOKEN;
         let enough = bucket.level >= cost;

@@ -85,6 +85,8 @@ pub struct Traders {
     pub informed_rate: Option<f64>,
     /// What must be wrong with a price before the informed act, in dollars.
     pub informed_edge: Option<f64>,
+    /// The share of purchases at once that are of whole cents' worth, whatever that is in shares.
+    pub by_value: Option<f64>,
 }
 
 impl Traders {
@@ -99,6 +101,7 @@ impl Traders {
             noise_rate: self.noise_rate.unwrap_or(base.noise_rate),
             informed_rate: self.informed_rate.unwrap_or(base.informed_rate),
             informed_edge: self.informed_edge.unwrap_or(base.informed_edge),
+            by_value: self.by_value.unwrap_or(base.by_value),
         }
     }
 }
@@ -199,6 +202,9 @@ impl MarketEntry {
         }
         let traders = self.traders.spec();
         let rates = [traders.maker_rate, traders.noise_rate, traders.informed_rate, traders.half_spread, traders.size];
+        if !(0.0..=1.0).contains(&traders.by_value) {
+            return refuse("`by_value` is a share, from 0 to 1");
+        }
         if rates.iter().any(|rate| !rate.is_finite() || *rate < 0.0) || traders.makers > 100 || traders.levels > 50 {
             return refuse("traders have finite rates, at most 100 makers and 50 levels");
         }

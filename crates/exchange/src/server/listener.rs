@@ -16,12 +16,12 @@ use hyper::server::conn::http1;
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use oddsmith_polymarket::Tier;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::faults::Faults;
 use super::reply::{Fault, set_header};
-use crate::core::Tier;
 use crate::scenario::Errors;
 
 /// Connections at a time; a further one is closed at once.

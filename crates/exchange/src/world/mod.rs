@@ -61,6 +61,8 @@ pub struct TraderSpec {
     pub informed_rate: f64,
     /// What must be wrong with a price before the informed act, in dollars.
     pub informed_edge: f64,
+    /// The share of purchases at once that are of whole cents' worth, whatever that is in shares. 0 … 1.
+    pub by_value: f64,
 }
 
 impl Default for TraderSpec {
@@ -74,6 +76,7 @@ impl Default for TraderSpec {
             noise_rate: 1.5,
             informed_rate: 0.3,
             informed_edge: 0.03,
+            by_value: 0.0,
         }
     }
 }

@@ -230,9 +230,22 @@ fn take(
 ) {
     let (outcome, side, price) = trader.form(buys, price, mood);
     // The venue does not match less than a dollar's worth.
-    let least = Usdc::from_whole(2).affords(price);
-    let thought = Thought { outcome, side, price, size: size.max(least), order_type: OrderType::Fak, post_only: false };
+    let mut size = size.max(Usdc::from_whole(2).affords(price));
+    let by_value = mood.traders.by_value;
+    if side == Side::Buy && by_value > 0.0 && mood.rng.random_bool(by_value) {
+        size = for_value(size.cost_ceil(price), price);
+    }
+    let thought = Thought { outcome, side, price, size, order_type: OrderType::Fak, post_only: false };
     trader.place(core, market, thought, mood);
+}
+
+/// The shares that whole cents buy, cut as a client cuts them (protocol 4.3): to two decimals more than the price may have.
+fn for_value(value: Usdc, price: Price) -> Shares {
+    let cents = value.micros() - value.micros() % 10_000;
+    let units = i64::from(price.units()).max(1);
+    let exact = cents.saturating_mul(i64::from(Price::ONE.units())) / units;
+    let step = if price.units() % 100 == 0 { 100 } else { 10 };
+    Shares::from_micros(exact - exact % step)
 }
 
 /// The grid and the top of the YES book; the ends of the grid where a side is empty. `None` while no orders are taken.

@@ -11,11 +11,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use oddsmith_domain::{Address, AssetId, ConditionId, ExchangeKind, MarketId, Shares, Usdc};
+use oddsmith_polymarket::Tier;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json as value};
 
-use crate::core::{AccountId, ActionError, Allowance, Tier};
+use crate::core::{AccountId, ActionError, Allowance};
 use crate::scenario::{self, MarketEntry};
 use crate::server::app::{App, Desk};
 use crate::server::dead_letter;
