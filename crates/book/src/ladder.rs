@@ -38,13 +38,15 @@ pub(crate) struct Ladder {
     summary: [u64; SUMMARY],
     /// How many prices are occupied.
     count: usize,
+    /// How often a size has changed.
+    changes: u64,
 }
 
 impl Ladder {
     pub fn new() -> Ladder {
         let slots: Box<[Slot]> = vec![Slot::default(); PRICES].into_boxed_slice();
         let slots = slots.try_into().unwrap_or_else(|_| unreachable!("the vector has exactly this length"));
-        Ladder { slots, occupied: [0; WORDS], summary: [0; SUMMARY], count: 0 }
+        Ladder { slots, occupied: [0; WORDS], summary: [0; SUMMARY], count: 0, changes: 0 }
     }
 
     /// What is known of a price.
@@ -57,8 +59,9 @@ impl Ladder {
     #[inline]
     pub fn set(&mut self, price: Price, slot: Slot) {
         let index = usize::from(price.units());
-        let was = std::mem::replace(&mut self.slots[index], slot).micros != 0;
-        let is = slot.micros != 0;
+        let before = std::mem::replace(&mut self.slots[index], slot).micros;
+        self.changes += u64::from(before != slot.micros);
+        let (was, is) = (before != 0, slot.micros != 0);
         if was != is {
             self.mark(index, is);
         }
@@ -90,6 +93,12 @@ impl Ladder {
         self.occupied = [0; WORDS];
         self.summary = [0; SUMMARY];
         self.count = 0;
+        self.changes += 1;
+    }
+
+    /// How often a size has changed.
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Moves every stamp back by `shift`, because the pair's clock was moved forward by as much.

@@ -254,6 +254,13 @@ impl PairBook {
         self.trades.latest()
     }
 
+    /// What [`PairBook::levels`] depends on, as a number that is another one after every change of it.
+    #[must_use]
+    pub const fn levels_version(&self) -> u64 {
+        // The sum only grows, and the last bit says the rest.
+        (self.bids.changes() + self.asks.changes()) << 1 | self.published.crossed as u64
+    }
+
     /// The levels of a token's side, best first. Nothing while the book is crossed.
     pub fn levels(&self, outcome: Outcome, side: Side) -> impl Iterator<Item = Level> + '_ {
         let (ladder, mirror) = self.side(outcome, side);

@@ -19,6 +19,7 @@ use crate::breaker::Breakers;
 use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
+use crate::figures::Sums;
 use crate::instance::Instance;
 use crate::lists::SmallMap;
 use crate::market::Market;
@@ -86,6 +87,8 @@ pub struct Engine {
     pub(crate) fills: Fills,
     pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
+    /// What limits are set on, over all markets.
+    pub(crate) sums: Sums,
     /// Who measures evaluations.
     pub(crate) stopwatch: Option<Stopwatch>,
     /// Since when the user channel is down.
@@ -205,6 +208,7 @@ impl Engine {
             emit: Emitter::default(),
             setup: None,
             gate: Gate::new(config.limits.clone()),
+            sums: Sums::default(),
             stopwatch: None,
             disconnected: None,
             config,
@@ -311,6 +315,7 @@ impl Engine {
                 name: instance.name.clone(),
                 strategy,
                 listener: instance.listener.clone(),
+                loss: Usdc::ZERO,
                 scope: Vec::new(),
                 wants: BTreeMap::new(),
                 dirty: false,

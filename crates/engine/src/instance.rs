@@ -19,6 +19,8 @@ pub(crate) struct Instance {
     /// When a change is worth an evaluation.
     pub(crate) listener: Listener,
     pub(crate) scope: Vec<MarketId>,
+    /// The worst losses of its markets added up, see [`Wanted::loss`].
+    pub(crate) loss: Usdc,
     pub(crate) wants: BTreeMap<MarketId, Wanted>,
     /// Something that it looks at has changed since it was last evaluated.
     pub(crate) dirty: bool,

@@ -41,6 +41,7 @@ mod discipline;
 mod doubt;
 pub mod eval;
 mod evaluate;
+mod figures;
 mod gateway;
 mod guard;
 mod instance;

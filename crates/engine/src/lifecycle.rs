@@ -5,7 +5,9 @@
 //! market is left when the venue has shown that nothing of ours rests in it and nothing is held, or it is decided; a held
 //! position keeps it subscribed, so that the decision is heard.
 
-use oddsmith_domain::{Action, DoubtCause, Event, Listing, MarketCard, MarketId, Output, Shares, Time, VenueProtocol};
+use oddsmith_domain::{
+    Action, DoubtCause, Event, Listing, MarketCard, MarketId, Output, Shares, Time, Usdc, VenueProtocol,
+};
 
 use crate::core::{Engine, Purpose};
 use crate::instance::Wanted;
@@ -83,8 +85,13 @@ impl Engine {
             card.tick = market.card.tick;
         }
         market.book.update_card(&card);
+        let renamed = market.card.slug != card.slug;
         market.card = card;
         market.touched = true;
+        if renamed {
+            self.join_groups(id);
+        }
+        let Some(market) = self.markets.get_mut(id.index()) else { return };
         let open = market.life == Life::Open && !market.is_over(now);
         self.review_life(id, now, out);
         // One that came with the facts of the run before is taken up when its card comes.
@@ -117,7 +124,9 @@ impl Engine {
         for (instance, configured) in self.instances.iter_mut().zip(&self.config.instances) {
             if configured.covers(&market.card.slug) && !instance.scope.contains(&id) {
                 instance.scope.push(id);
-                instance.wants.insert(id, Wanted::default());
+                let loss = market.figures.own(instance.id).worst().loss;
+                instance.wants.insert(id, Wanted { loss, ..Wanted::default() });
+                instance.loss += loss;
                 instance.dirty = true;
             }
         }
@@ -191,7 +200,7 @@ impl Engine {
         market.book.reset();
         for instance in &mut self.instances {
             instance.scope.retain(|market| *market != id);
-            instance.wants.remove(&id);
+            instance.loss -= instance.wants.remove(&id).map_or(Usdc::ZERO, |wanted| wanted.loss);
             self.plans.remove(&(instance.id, id));
         }
         self.emit.event(out, Event::Listing { market: id, listing: Listing::Left });
@@ -213,6 +222,7 @@ impl Engine {
     fn forget(&mut self, id: MarketId, out: &mut Vec<Output>) {
         self.unsubscribe(id, out);
         let Some(market) = self.markets.remove(id) else { return };
+        self.uncount(&market);
         self.by_condition.remove(&market.card.condition);
         self.assets.remove(&market.card);
         self.orders.forget(id);

@@ -2,10 +2,10 @@
 
 use oddsmith_book::{PairBook, ShardProof};
 use oddsmith_domain::{BookHealth, Event, MarketCard, MarketId, Outcome, Output, Price, Time, TradingState};
-use oddsmith_risk::MarketExposure;
 
 use crate::core::Emitter;
 use crate::doubt::Doubt;
+use crate::figures::{Depth, Figures, Membership};
 use crate::lifecycle::Life;
 use crate::links::Reads;
 use crate::settle::Conversion;
@@ -43,8 +43,11 @@ pub(crate) struct Market {
     /// Where trading stands, as it was last told, and since when on the monotonic clock.
     pub(crate) state: TradingState,
     pub(crate) state_since: u64,
-    /// What is held and open in it, all instances together.
-    pub(crate) exposure: MarketExposure,
+    /// What is held and open in it comes to, how often that was added up, and the groups that it is in.
+    pub(crate) figures: Figures,
+    pub(crate) recounts: u64,
+    pub(crate) groups: Vec<Membership>,
+    pub(crate) depth: Depth,
     /// What it lives on while its connection is missing.
     pub(crate) reads: Reads,
     /// When each token's book may be fetched again, on the monotonic clock.
@@ -73,7 +76,10 @@ impl Market {
             mid_ticks: None,
             state: TradingState::Idle,
             state_since: 0,
-            exposure: MarketExposure::default(),
+            figures: Figures::default(),
+            recounts: 0,
+            groups: Vec::new(),
+            depth: Depth::default(),
             reads: Reads::default(),
             fetch_at: [0; 2],
         }

@@ -1,19 +1,13 @@
 //! What an order is checked against, and what rules leave of a wish before it is planned.
 
 use oddsmith_domain::{
-    Denial, DesiredQuote, InstanceId, MarketId, Outcome, Output, Price, Shares, Side, Time, TradingMode, Usdc,
+    Denial, DesiredQuote, InstanceId, MarketId, Outcome, Output, Shares, Side, Time, TradingMode, Usdc,
 };
-use oddsmith_risk::{
-    BookStanding, Elsewhere, Factor, GroupLoss, GroupStanding, MarketExposure, OpenOrder, Permit, Proposal, Standing,
-    paid,
-};
+use oddsmith_risk::{BookStanding, Factor, OpenOrder, Permit, Proposal, Standing, paid};
 
 use crate::config::ns;
 use crate::core::Engine;
 use crate::market::Market;
-
-/// How many levels of a side count as its depth.
-const DEPTH_LEVELS: usize = 5;
 
 /// How far a wish may be followed in a market, and why not wholly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,30 +19,30 @@ pub(crate) struct Narrowing {
 impl Engine {
     /// Asks the gate for an order of an instance.
     pub(crate) fn permit(
-        &self,
+        &mut self,
         order: &OpenOrder,
         instance: InstanceId,
         market: MarketId,
         now: Time,
     ) -> Result<Permit, Denial> {
+        self.recount(market);
+        self.regroup(market);
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
         let owner = self.instances.get(usize::from(instance.0)).ok_or(Denial::Halted)?;
         if self.orders.open_in(market).any(|o| o.place.instance != instance && o.open().meets(order)) {
             return Err(Denial::SelfTrade);
         }
-        let mut elsewhere = Elsewhere::default();
-        self.markets.iter().filter(|m| m.id != market).for_each(|m| elsewhere.add(&m.exposure));
-        let own_elsewhere = owner.wants.iter().filter(|(id, _)| **id != market).map(|(_, wanted)| wanted.loss).sum();
+        let own_elsewhere = owner.loss - owner.wants.get(&market).map_or(Usdc::ZERO, |wanted| wanted.loss);
         let asset = market.asset(order.outcome);
         let limits = self.gate.limits();
         let standing = Standing {
             card: &known.card,
-            exposure: &self.exposure(market),
-            own: &self.own_exposure(instance, market),
-            elsewhere,
+            exposure: &known.figures.all,
+            own: &known.figures.own(instance),
+            elsewhere: self.elsewhere(known),
             own_elsewhere,
             own_limit: limits.instance_limit(&owner.name),
-            groups: &self.groups_of(known),
+            groups: &self.group_standings(known),
             book: self.book_standing(known, now),
             latch: self.gate.latches().covering(&known.card.condition, &owner.name),
             factor: self.gate.size_factor(now.wall_s(), known.card.end_wall_s),
@@ -65,41 +59,15 @@ impl Engine {
         Ok(permit)
     }
 
-    /// The groups of a market with what their other markets can lose.
-    fn groups_of(&self, market: &Market) -> Vec<GroupStanding<'_>> {
-        let own = self.gate.limits().groups.iter().filter(|group| group.covers(&market.card.slug));
-        own.map(|limit| {
-            let others = self.markets.iter().filter(|m| m.id != market.id && limit.covers(&m.card.slug));
-            let others = others.fold(GroupLoss::default(), |sum, other| sum.with(other.exposure.losses()));
-            GroupStanding { limit, others }
-        })
-        .collect()
-    }
-
     fn book_standing(&self, market: &Market, now: Time) -> BookStanding {
         let age = market.book_age_ns(now, Engine::proof_of(&self.shards, market.id));
         let best = |top: Option<oddsmith_book::Top>| top.map(|top| top.price);
         BookStanding {
             bid: best(market.book.best_bid(Outcome::Yes)),
             ask: best(market.book.best_ask(Outcome::Yes)),
-            depth: self.depth(market, Side::Buy).min(self.depth(market, Side::Sell)),
+            depth: market.depth(),
             fresh: age.is_some_and(|age| age <= ns(self.config.timing.stale_book_ms)),
         }
-    }
-
-    /// What other people's orders on the best levels of a side are worth. All of ours are taken off, wherever they rest: rather
-    /// too little than too much.
-    fn depth(&self, market: &Market, side: Side) -> Usdc {
-        let worth = |price: Price, size: Shares| match side {
-            Side::Buy => size.cost_floor(price),
-            Side::Sell => size.cost_floor(price.complement()),
-        };
-        let all: Usdc = market.book.levels(Outcome::Yes, side).take(DEPTH_LEVELS).map(|l| worth(l.price, l.size)).sum();
-        let ours = self.orders.open_in(market.id).map(|o| o.open()).filter_map(|own| {
-            let (own_side, price) = own.in_yes_terms();
-            (own_side == side).then(|| worth(price, own.size))
-        });
-        all - ours.sum()
     }
 
     /// How far latches, the clock and the book let an instance trade in a market.
@@ -150,8 +118,8 @@ impl Engine {
         out: &mut Vec<Output>,
     ) -> Option<Vec<DesiredQuote>> {
         let narrowing = self.narrowing(instance, market, now);
-        let held = self.own_exposure(instance, market).net_held();
-        let end_s = self.markets.get(market.index()).and_then(|m| m.card.end_wall_s);
+        let known = self.markets.get(market.index())?;
+        let (held, end_s) = (known.figures.own(instance).net_held(), known.card.end_wall_s);
         let factor = self.gate.size_factor(now.wall_s(), end_s);
         let wanted = self.instances.get_mut(usize::from(instance.0))?.wants.get_mut(&market)?;
         wanted.narrowed = narrowing;
@@ -205,37 +173,9 @@ fn shape(
     Some(shaped)
 }
 
-impl Engine {
-    /// What one instance holds and has open in a market.
-    pub(crate) fn own_exposure(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
-        let account = self.ledger.account(instance, market);
-        let mut exposure = MarketExposure::new(account.shares, account.cost);
-        let own = self.orders.open_in(market).filter(|o| o.place.instance == instance);
-        own.for_each(|o| exposure.add(&o.open()));
-        exposure
-    }
-
-    /// Notes the exposure of a market whose orders or holdings changed.
-    pub(crate) fn recount(&mut self, market: MarketId) {
-        let exposure = self.exposure(market);
-        if let Some(known) = self.markets.get_mut(market.index()) {
-            known.exposure = exposure;
-        }
-        for index in 0..self.instances.len() {
-            let Some(id) = self.instances.get(index).filter(|i| i.wants.contains_key(&market)).map(|i| i.id) else {
-                continue;
-            };
-            let loss = self.own_exposure(id, market).worst().loss;
-            if let Some(wanted) = self.instances.get_mut(index).and_then(|i| i.wants.get_mut(&market)) {
-                wanted.loss = loss;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use oddsmith_domain::Route;
+    use oddsmith_domain::{Price, Route};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use oddsmith_domain::{
     Time, Usdc,
 };
 use oddsmith_execution::{Leg, Ownership, PlanInput, WorkingOrder, plan};
-use oddsmith_risk::{MarketExposure, OpenOrder};
+use oddsmith_risk::OpenOrder;
 
 use crate::config::ns;
 use crate::core::{Engine, MAX_PLACEMENTS, Purpose};
@@ -225,21 +225,6 @@ impl Engine {
         if wanted.is_some_and(|w| w.residual.replace((side, size)) != Some((side, size))) {
             self.emit.event(out, Event::Residual { instance, market, side, size });
         }
-    }
-
-    /// What is held and open in a market, all instances together.
-    pub(crate) fn exposure(&self, market: MarketId) -> MarketExposure {
-        let (mut held, mut cost) = ([Shares::ZERO; 2], [Usdc::ZERO; 2]);
-        for (_, account) in self.ledger.market(market) {
-            held = [held[0] + account.shares[0], held[1] + account.shares[1]];
-            cost = [cost[0] + account.cost[0], cost[1] + account.cost[1]];
-        }
-        let mut exposure = MarketExposure::new(held, cost);
-        for order in self.orders.open_in(market) {
-            let account = self.ledger.account(order.place.instance, market);
-            exposure.add_owned(&order.open(), &MarketExposure::new(account.shares, account.cost));
-        }
-        exposure
     }
 
     /// Collateral that no order has reserved and no settlement can take back. Nothing before the venue has told the balance.

@@ -337,6 +337,7 @@ impl Engine {
             }
         }
         self.book_decision(id, out);
+        self.recount(id);
         self.wake(id, false);
     }
 

@@ -139,6 +139,7 @@ impl Engine {
         self.assets.insert(id, card);
         self.by_condition.insert(card.condition, id);
         self.markets.push(Market::new(id, card.clone()));
+        self.join_groups(id);
         self.emit.event(out, Event::Numbered { market: id, card: Box::new(card.clone()) });
         id
     }

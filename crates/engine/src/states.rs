@@ -172,7 +172,7 @@ impl Engine {
         for n in 0..self.markets.count() {
             let Some(market) = self.markets.nth_mut(n) else { continue };
             let (id, told) = (market.id, market.state);
-            let left = market.exposure.is_empty() && now.mono_ns.saturating_sub(market.state_since) >= FINALIZING_NS;
+            let left = market.figures.all.is_empty() && now.mono_ns.saturating_sub(market.state_since) >= FINALIZING_NS;
             let facts = match state_by_facts(market, wallet) {
                 Some(TradingState::Finalizing) if told == TradingState::Finalizing && left => TradingState::Resolved,
                 Some(TradingState::Finalizing) if told == TradingState::Resolved => TradingState::Resolved,

@@ -228,7 +228,7 @@ impl Engine {
             sellable: [Shares::ZERO; 2],
             realized: Usdc::ZERO,
             unrealized: Usdc::ZERO,
-            worst_loss: market.exposure.worst().loss,
+            worst_loss: market.figures.all.worst().loss,
         };
         for instance in &self.instances {
             if let Some(wanted) = instance.wants.get(&market.id) {

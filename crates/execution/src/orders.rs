@@ -194,20 +194,38 @@ pub struct Change {
     pub legal: bool,
 }
 
+/// The orders of a market that may be alive.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    ids: Vec<OrderId>,
+    /// The number of the last change of what may still fill among them.
+    changed: u64,
+}
+
 /// All orders of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     /// Hashed rather than sorted: nothing is allocated for one more order, and the sequence is that of making.
     all: IndexMap<OrderId, Order, BuildHasherDefault<DigestHasher>>,
     /// The orders that may be alive, by market: few, and walked often.
-    open: BTreeMap<MarketId, Vec<OrderId>>,
+    open: BTreeMap<MarketId, Open>,
     finished: VecDeque<OrderId>,
+    /// How often what may still fill has changed.
+    changes: u64,
+    /// Collateral that open buys would take, kept as they change: it is asked for with every order.
+    reserved: Usdc,
+}
+
+/// What an order takes of the collateral if all that is left of it fills.
+fn reserves(order: &Order) -> Usdc {
+    let buys = order.is_open() && order.place.side() == Side::Buy;
+    if buys { order.remaining().cost_ceil(order.place.price) } else { Usdc::ZERO }
 }
 
 impl Orders {
     /// Takes a new order in. It counts against every limit from now on.
     pub fn insert(&mut self, place: PlaceOrder, now: Time) {
-        self.open.entry(place.asset.market()).or_default().push(place.id);
+        self.open.entry(place.asset.market()).or_default().ids.push(place.id);
         let order = Order {
             place,
             state: OrderState::PendingNew,
@@ -220,27 +238,55 @@ impl Orders {
             state_since: now,
             asked: None,
         };
+        self.reserved += reserves(&order);
         self.all.insert(order.place.id, order);
+        self.mark(place.asset.market());
+    }
+
+    /// Something has changed among the open orders of a market.
+    fn mark(&mut self, market: MarketId) {
+        self.changes += 1;
+        if let Some(open) = self.open.get_mut(&market) {
+            open.changed = self.changes;
+        }
+    }
+
+    /// Lets something be done to an order, and keeps what is added up over all of them.
+    fn with<R>(&mut self, id: &OrderId, act: impl FnOnce(&mut Order) -> R) -> Option<R> {
+        let order = self.all.get_mut(id)?;
+        let before = (reserves(order), order.is_open(), order.remaining());
+        let result = act(order);
+        let after = (reserves(order), order.is_open(), order.remaining());
+        if before != after {
+            self.reserved += after.0 - before.0;
+            let market = order.place.asset.market();
+            self.mark(market);
+        }
+        Some(result)
+    }
+
+    /// The number of the last change of what may still fill in a market: as long as it stays, so does everything that is added up
+    /// from the open orders there.
+    #[must_use]
+    pub fn changed(&self, market: MarketId) -> u64 {
+        self.open.get(&market).map_or(0, |open| open.changed)
     }
 
     /// Takes an order of a run before in. How long it has been as it is counts from now.
     pub fn restore(&mut self, place: PlaceOrder, state: OrderState, filled: Shares, now: Time) {
         self.insert(place, now);
-        if let Some(order) = self.all.get_mut(&place.id) {
+        self.with(&place.id, |order| {
             (order.state, order.filled, order.venue_matched) = (state, filled, filled);
             order.arrived = order.is_settled();
-        }
+        });
         if state.is_final() {
-            if let Some(open) = self.open.get_mut(&place.asset.market()) {
-                open.retain(|open| *open != place.id);
-            }
-            self.finish(place.id);
+            self.finish(place.asset.market(), place.id);
         }
     }
 
     /// Drops what is kept for a market in which nothing is open any more. Its finished orders are remembered with all others.
     pub fn forget(&mut self, market: MarketId) {
-        if self.open.get(&market).is_some_and(Vec::is_empty) {
+        if self.open.get(&market).is_some_and(|open| open.ids.is_empty()) {
             self.open.remove(&market);
         }
     }
@@ -253,56 +299,56 @@ impl Orders {
 
     /// An order by its id, to note something on it. Its state changes only through [`Orders::transition`].
     pub fn note(&mut self, id: &OrderId, note: impl FnOnce(&mut Order)) {
-        if let Some(order) = self.all.get_mut(id) {
+        self.with(id, |order| {
             let state = order.state;
             note(order);
             order.state = state;
-        }
+        });
     }
 
     /// The orders of a market that may be alive, in the order in which they were made.
     pub fn open_in(&self, market: MarketId) -> impl Iterator<Item = &Order> {
-        self.open.get(&market).into_iter().flatten().filter_map(|id| self.all.get(id))
+        self.open.get(&market).into_iter().flat_map(|open| &open.ids).filter_map(|id| self.all.get(id))
     }
 
     /// Every order that may be alive.
     pub fn open(&self) -> impl Iterator<Item = &Order> {
-        self.open.values().flatten().filter_map(|id| self.all.get(id))
+        self.open.values().flat_map(|open| &open.ids).filter_map(|id| self.all.get(id))
     }
 
     /// How many orders may be alive.
     #[must_use]
     pub fn open_count(&self) -> usize {
-        self.open.values().map(Vec::len).sum()
+        self.open.values().map(|open| open.ids.len()).sum()
     }
 
     /// Brings an order to a state, if the table allows it. `None` when there is nothing to change: an order that is not known, or
     /// already there.
     pub fn transition(&mut self, id: &OrderId, to: OrderState, now: Time) -> Option<Change> {
-        let order = self.all.get_mut(id)?;
-        let from = order.state;
+        let order = self.all.get(id)?;
+        let (from, market) = (order.state, order.place.asset.market());
         if from == to {
             return None;
         }
-        let mut change = Change { order: *id, from, to, filled: order.filled, legal: is_legal(from, to) };
+        let change = Change { order: *id, from, to, filled: order.filled, legal: is_legal(from, to) };
         if !change.legal {
             return Some(change);
         }
-        order.state = to;
-        order.arrived |= order.is_settled();
-        order.state_since = now;
-        change.filled = order.filled;
+        self.with(id, |order| {
+            order.state = to;
+            order.arrived |= order.is_settled();
+            order.state_since = now;
+        });
         if to.is_final() && !from.is_final() {
-            let market = order.place.asset.market();
-            if let Some(open) = self.open.get_mut(&market) {
-                open.retain(|open| open != id);
-            }
-            self.finish(*id);
+            self.finish(market, *id);
         }
         Some(change)
     }
 
-    fn finish(&mut self, id: OrderId) {
+    fn finish(&mut self, market: MarketId, id: OrderId) {
+        if let Some(open) = self.open.get_mut(&market) {
+            open.ids.retain(|open| *open != id);
+        }
         self.finished.push_back(id);
         if self.finished.len() > REMEMBERED
             && let Some(oldest) = self.finished.pop_front()
@@ -314,11 +360,12 @@ impl Orders {
     /// Counts a booked fill on its order and brings the order to the state that follows from it. An order whose cancel is on its
     /// way stays so until it is full: the cancel's result will say the rest.
     pub fn filled(&mut self, id: &OrderId, size: Shares, now: Time) -> Option<Change> {
-        let order = self.all.get_mut(id)?;
-        order.filled += size;
-        order.arrived = true;
-        let full = order.remaining().floor_lots().is_zero();
-        let to = match order.state {
+        let (full, state) = self.with(id, |order| {
+            order.filled += size;
+            order.arrived = true;
+            (order.remaining().floor_lots().is_zero(), order.state)
+        })?;
+        let to = match state {
             _ if full => OrderState::Filled,
             OrderState::PendingCancel => return None,
             state if state.is_final() => return None,
@@ -350,8 +397,8 @@ impl Orders {
 
     /// Collateral that open buys would take if all of them filled.
     #[must_use]
-    pub fn reserved(&self) -> Usdc {
-        self.open().filter(|o| o.place.side() == Side::Buy).map(|o| o.remaining().cost_ceil(o.place.price)).sum()
+    pub const fn reserved(&self) -> Usdc {
+        self.reserved
     }
 }
 

@@ -28,13 +28,43 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
+    /// One market by itself.
+    #[must_use]
+    pub fn of(exposure: &MarketExposure) -> Elsewhere {
+        let worst = exposure.worst();
+        Elsewhere {
+            losses: worst.loss,
+            at_work: exposure.at_work(),
+            orders: worst.orders,
+            markets: u32::from(!exposure.is_empty()),
+        }
+    }
+
     /// Adds a market.
     pub fn add(&mut self, exposure: &MarketExposure) {
-        let worst = exposure.worst();
-        self.losses += worst.loss;
-        self.at_work += exposure.at_work();
-        self.orders = self.orders.saturating_add(worst.orders);
-        self.markets += u32::from(!exposure.is_empty());
+        *self = self.plus(&Elsewhere::of(exposure));
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Elsewhere) -> Elsewhere {
+        Elsewhere {
+            losses: self.losses + other.losses,
+            at_work: self.at_work + other.at_work,
+            orders: self.orders.saturating_add(other.orders),
+            markets: self.markets.saturating_add(other.markets),
+        }
+    }
+
+    /// What is left without a part of it.
+    #[must_use]
+    pub fn without(&self, part: &Elsewhere) -> Elsewhere {
+        Elsewhere {
+            losses: self.losses - part.losses,
+            at_work: self.at_work - part.at_work,
+            orders: self.orders.saturating_sub(part.orders),
+            markets: self.markets.saturating_sub(part.markets),
+        }
     }
 }
 

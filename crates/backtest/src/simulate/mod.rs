@@ -18,6 +18,7 @@ mod process;
 mod profile;
 mod read;
 mod report;
+mod verdict;
 mod wire;
 mod world;
 

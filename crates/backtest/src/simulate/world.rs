@@ -37,13 +37,13 @@ const AGREE_NS: u64 = 150 * Time::SECOND;
 const READ_NS: u64 = 130 * Time::SECOND;
 /// The wall clock of the process is never further from the exchange's.
 const MOST_SKEW_S: i64 = 60;
-/// So many of the last records that speak of the same things are shown with a failure.
-const SHOWN: usize = 16;
+/// What the engine keeps for its limits is compared with what it is made of at every so many steps.
+const FIGURES_EVERY: u64 = 64;
 
 pub(super) struct World {
-    plan: Plan,
+    pub(super) plan: Plan,
     local: Local,
-    process: Process,
+    pub(super) process: Process,
     identity: Identity,
     user: UserId,
     wire: Wire,
@@ -52,11 +52,12 @@ pub(super) struct World {
     kill: Option<Tear>,
     oracle: Oracle,
     digest: Sha256,
-    tally: Tally,
-    now: Time,
+    pub(super) tally: Tally,
+    pub(super) now: Time,
     skew_s: i64,
-    run: u32,
-    struck: Vec<(u64, &'static str)>,
+    pub(super) run: u32,
+    pub(super) struck: Vec<(u64, &'static str)>,
+    steps: u64,
 }
 
 impl World {
@@ -98,6 +99,7 @@ impl World {
             skew_s: 0,
             run: 0,
             struck: Vec::new(),
+            steps: 0,
             plan,
         })
     }
@@ -144,21 +146,6 @@ impl World {
         self.tally.fills = self.oracle.counted_fills;
         let digest = std::mem::take(&mut self.digest).finalize();
         self.tally.digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(())
-    }
-
-    /// Has the journals of all runs audited: every limit and the ledger at every record, by books that are nobody else's.
-    fn audit(&mut self) -> Result<(), String> {
-        for run in 0..=self.run {
-            let report = oddsmith_audit::audit(&run_dir(&self.plan, run)).map_err(|error| error.to_string())?;
-            if let Some(first) = report.violations.first() {
-                return Err(format!(
-                    "the audit of run {run} finds {} violations, the first at record {} ({}): {}",
-                    report.violation_count, first.record, first.rule, first.what
-                ));
-            }
-            self.tally.audited += report.totals.records;
-        }
         Ok(())
     }
 
@@ -235,6 +222,10 @@ impl World {
                 user: self.user,
             };
             self.process.turn(self.now, &mut watch)?;
+            self.steps += 1;
+            if self.steps.is_multiple_of(FIGURES_EVERY) {
+                self.process.engine.check_figures()?;
+            }
             self.carry_out()?;
             if self.process.disk.is_dead() {
                 self.live_again()?;
@@ -423,47 +414,9 @@ impl World {
         }
         None
     }
-
-    /// What was wrong, with what came before it: the last faults, and the last records that speak of the same things.
-    fn broken(&mut self, what: String) -> Broken {
-        // The journal is read as it is; what could not be closed shows as its end.
-        let _ = self.process.disk.close();
-        let mut causes: Vec<String> =
-            self.struck.iter().rev().take(6).rev().map(|(at, words)| format!("{at} ms, fault: {words}")).collect();
-        let names: Vec<&str> = what.split([' ', ':', ',']).filter(|word| word.len() >= 36).collect();
-        let mut shown = std::collections::VecDeque::new();
-        let read = disk::read(self.process.disk.dir(), |_, record| {
-            let about = record.head.ids.order.map(|order| order.to_string());
-            let named = |text: &str| names.iter().any(|name| text.contains(name));
-            if names.is_empty() && !record.head.kind.is_output() {
-                return Ok(());
-            }
-            let Ok(output) = decode_output(record.payload) else { return Ok(()) };
-            let text = format!("{:?}", output.body);
-            if names.is_empty() || about.is_some_and(|order| named(&order)) || named(&text) {
-                if shown.len() == SHOWN {
-                    shown.pop_front();
-                }
-                let at_ms = record.head.time.mono_ns / Time::MILLI;
-                let text: String = text.chars().take(220).collect();
-                shown.push_back(format!("{at_ms} ms, record {}: {text}", record.sequence));
-            }
-            Ok(())
-        });
-        causes.extend(shown);
-        causes.extend(self.audit().err().filter(|found| *found != what));
-        causes.extend(read.err());
-        Broken {
-            seed: self.plan.seed,
-            at_ms: self.now.mono_ns / Time::MILLI,
-            what,
-            causes,
-            journals: self.plan.dir.clone(),
-        }
-    }
 }
 
-fn run_dir(plan: &Plan, run: u32) -> std::path::PathBuf {
+pub(super) fn run_dir(plan: &Plan, run: u32) -> std::path::PathBuf {
     plan.dir.join(format!("run-{run:03}"))
 }
 

@@ -244,7 +244,7 @@ fn for_value(value: Usdc, price: Price) -> Shares {
     let cents = value.micros() - value.micros() % 10_000;
     let units = i64::from(price.units()).max(1);
     let exact = cents.saturating_mul(i64::from(Price::ONE.units())) / units;
-    let step = if price.units() % 100 == 0 { 100 } else { 10 };
+    let step = if price.units().is_multiple_of(100) { 100 } else { 10 };
     Shares::from_micros(exact - exact % step)
 }
 
