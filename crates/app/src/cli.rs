@@ -189,15 +189,19 @@ pub struct GuardArguments {
 /// What to simulate.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArguments {
-    /// The seeds, first and last: `1..21` is twenty-one of them. One number is one seed.
-    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "1..4")]
-    pub seeds: RangeInclusive<u64>,
+    /// The seeds, first and last: `1..21` is twenty-one of them. One number is one seed. 1..4 if not given, 1 with a profile.
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub seeds: Option<RangeInclusive<u64>>,
     /// Hours of virtual time for each seed.
     #[arg(long, value_name = "H", default_value_t = 1)]
     pub hours: u32,
     /// Seeds that are played at the same time; as many as there are processor cores if not given.
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// Trade what this configuration says on the exchange that it says, with nothing going wrong, and print what each strategy
+    /// instance did and earned.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Print one JSON object per seed, and one with the totals.
     #[arg(long)]
     pub json: bool,
@@ -205,6 +209,13 @@ pub struct SimulateArguments {
     #[cfg(feature = "planted")]
     #[arg(long, value_name = "BUG")]
     pub planted: Option<String>,
+}
+
+impl SimulateArguments {
+    /// The seeds to play.
+    pub fn seeds(&self) -> RangeInclusive<u64> {
+        self.seeds.clone().unwrap_or(1..=if self.profile.is_some() { 1 } else { 4 })
+    }
 }
 
 /// Seeds such as `7` or `1..21`, the last one included.

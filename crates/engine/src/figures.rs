@@ -303,6 +303,7 @@ mod tests {
             name: name.to_owned(),
             markets: vec![markets.to_owned()],
             strategy: strategy.clone(),
+            listener: Default::default(),
         };
         let group = |name: &str, markets: &[&str], exclusive| GroupLimit {
             name: name.to_owned(),

@@ -89,8 +89,9 @@ impl Engine {
                 market.adopted = true;
             }
             self.tell_ledger(instance, market, out);
-            self.recount(market);
         }
+        // Orders that may be alive count, also where nothing was ever filled.
+        (0..restore.markets.len()).for_each(|n| self.recount(MarketId(u32::try_from(n).unwrap_or(u32::MAX))));
         self.opening = restore.capital;
         self.name_the_gone(restore, &owners, out);
         self.restore_latches(&restore.latches, restore.profit, now, out);

@@ -21,6 +21,12 @@ impl Finder {
         Finder { gamma: Box::new(HttpClient::new(gamma, timeout)), venue: Venue::new(rest, timeout) }
     }
 
+    /// The same over transports of somebody else's: of Gamma, and the venue's own.
+    #[must_use]
+    pub fn over(gamma: Box<dyn Transport>, venue: Venue) -> Finder {
+        Finder { gamma, venue }
+    }
+
     /// Carries a sweep out.
     ///
     /// # Errors

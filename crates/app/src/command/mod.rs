@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod guard;
 pub mod journal;
 pub mod operator;
+pub mod profile;
 pub mod replay;
 pub mod run;
 pub mod simulate;

@@ -10,6 +10,7 @@ use oddsmith_backtest::simulate::{self, Broken, FLOOR, Plan, Tally};
 use serde_json::json;
 
 use crate::cli::SimulateArguments;
+use crate::command::profile;
 use crate::data::DataDir;
 use crate::failure::Failure;
 
@@ -22,6 +23,12 @@ pub fn run(data: &DataDir, arguments: &SimulateArguments) -> Result<(), Failure>
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = arguments.jobs.map_or(cores, std::num::NonZero::get);
     let dir = data.simulations_dir().join(format!("{}", std::process::id()));
+    if let Some(profile) = &arguments.profile {
+        let told = profile::run(profile, arguments, &dir);
+        // What is left of it are the journals of seeds that failed.
+        let _ = std::fs::remove_dir(&dir);
+        return print(&told?);
+    }
     let began = Instant::now();
     let played = play(arguments, jobs, &dir)?;
     // What is left of it are the journals of seeds that failed.
@@ -38,7 +45,8 @@ struct Played {
 
 /// Plays every seed, until one fails.
 fn play(arguments: &SimulateArguments, jobs: usize, dir: &Path) -> Result<Played, Failure> {
-    let next = AtomicU64::new(*arguments.seeds.start());
+    let seeds = arguments.seeds();
+    let next = AtomicU64::new(*seeds.start());
     let failed = AtomicBool::new(false);
     let (results, ended) = mpsc::channel();
     let results = Mutex::new(results);
@@ -48,7 +56,7 @@ fn play(arguments: &SimulateArguments, jobs: usize, dir: &Path) -> Result<Played
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > *arguments.seeds.end() || failed.load(Ordering::Relaxed) {
+                    if seed > *seeds.end() || failed.load(Ordering::Relaxed) {
                         return;
                     }
                     let began = Instant::now();
@@ -60,7 +68,7 @@ fn play(arguments: &SimulateArguments, jobs: usize, dir: &Path) -> Result<Played
                 }
             });
         }
-        let count = arguments.seeds.end() - arguments.seeds.start() + 1;
+        let count = seeds.end() - seeds.start() + 1;
         for _ in 0..count {
             let Ok((result, seconds)) = ended.recv() else { break };
             match result {

@@ -18,6 +18,7 @@ mod process;
 mod profile;
 mod read;
 mod report;
+mod trade;
 mod verdict;
 mod wire;
 mod world;
@@ -25,10 +26,12 @@ mod world;
 use std::path::PathBuf;
 
 use oddsmith_engine::EngineConfig;
+use oddsmith_exchange::scenario::Scenario;
 
 pub use fault::FaultKind;
 pub use profile::engine_config;
 pub use report::{Broken, FLOOR, Floor, Tally};
+pub use trade::{Traded, Trader};
 
 /// What a simulation is made of.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct Plan {
     pub kinds: Vec<FaultKind>,
     /// The engine's configuration.
     pub config: EngineConfig,
+    /// The exchange's markets and traders; the usual world if there is none.
+    pub scenario: Option<Scenario>,
     /// Where the journals go: a directory that is not there yet.
     pub dir: PathBuf,
     /// Whether the journals stay when nothing was wrong.
@@ -62,8 +67,23 @@ impl Plan {
             faults_per_hour: 40,
             kinds: FaultKind::ALL.to_vec(),
             config: engine_config(),
+            scenario: None,
             dir,
             keep: false,
+        }
+    }
+
+    /// Hours of trading in which nothing goes wrong.
+    #[must_use]
+    pub fn calm(seed: u64, seconds: u64, config: EngineConfig, scenario: Scenario, dir: PathBuf) -> Plan {
+        Plan {
+            parts: 1,
+            part_s: seconds,
+            faults_per_hour: 0,
+            kinds: Vec::new(),
+            config,
+            scenario: Some(scenario),
+            ..Plan::usual(seed, 0, dir)
         }
     }
 }
@@ -74,4 +94,12 @@ impl Plan {
 /// The first thing that must never be.
 pub fn run(plan: Plan) -> Result<Tally, Box<Broken>> {
     world::World::begin(plan)?.run()
+}
+
+/// Lets an engine trade for as long as the plan says, finding its markets as it goes.
+///
+/// # Errors
+/// The first thing that must never be.
+pub fn trade(plan: Plan) -> Result<Traded, Box<Broken>> {
+    world::World::begin(plan)?.trade()
 }

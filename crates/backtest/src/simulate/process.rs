@@ -19,6 +19,7 @@ use super::disk::Disk;
 use super::edge::{Edge, Line, ReadWhat};
 use super::oracle::{Oracle, Truth};
 use super::read::{self, Next, ReadEnd, Thread};
+use super::trade::Notes;
 
 /// An engine that does not come to rest after so many slices at one moment never will.
 const MOST_SLICES: u32 = 10_000;
@@ -30,6 +31,7 @@ pub(super) struct Watch<'a> {
     pub(super) inputs: &'a mut u64,
     pub(super) local: &'a Local,
     pub(super) user: UserId,
+    pub(super) notes: Option<&'a mut Notes>,
 }
 
 /// Who the process is, over all its lives.
@@ -217,6 +219,9 @@ impl Sink for Recorder<'_, '_> {
             return;
         }
         *self.watch.inputs += 1;
+        if let Some(notes) = &mut self.watch.notes {
+            notes.note(input, now, outputs);
+        }
         let alive = self.disk.record(input, now, outputs, self.watch.digest);
         if let Some(fault) = self.disk.fault() {
             self.broken = Some(format!("the journal cannot be written: {fault}"));

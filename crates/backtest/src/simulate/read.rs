@@ -3,15 +3,17 @@
 //! At any moment either the simulation runs or one of these threads does, never both: a thread is let go on with an answer, and the
 //! simulation waits for its next request or its end. So the order of things is the seed's, not the machine's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oddsmith_domain::{Address, GatewayOutcome, TokenOutcome, UnknownCause};
+use oddsmith_exchange::server::Local;
 use oddsmith_net::http::{Answer, Transport, read_response, write_request};
-use oddsmith_net::{NetError, Venue, cause_of};
+use oddsmith_net::{Finder, NetError, Venue, cause_of};
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::auth::Credentials;
+use oddsmith_polymarket::discovery::{Sweep, Swept};
 
 use super::edge::ReadWhat;
 
@@ -60,6 +62,34 @@ impl<T: Send> Transport for Way<T> {
     }
 }
 
+/// One way that several clients share, one request at a time, and the path that everything asked on it begins with.
+struct Shared<T>(Arc<Mutex<Way<T>>>, &'static str);
+
+impl<T: Send> Transport for Shared<T> {
+    fn request(&mut self, method: &str, path: &str, headers: &[u8], body: &[u8]) -> Result<Answer, NetError> {
+        let path = format!("{}{path}", self.1);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).request(method, &path, headers, body)
+    }
+
+    fn now_s(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).now_s()
+    }
+}
+
+impl Thread<Result<Swept, NetError>> {
+    /// Lets a sweep be carried out, as the live edge's finder does it.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn sweep(wall_s: u64, sweep: Sweep) -> std::io::Result<Self> {
+        Thread::spawn(wall_s, move |way| {
+            let way = Arc::new(Mutex::new(way));
+            let venue = Venue::over(Box::new(Shared(Arc::clone(&way), "")));
+            Finder::over(Box::new(Shared(way, "/gamma")), venue).sweep(sweep)
+        })
+    }
+}
+
 impl<T: Send + 'static> Thread<T> {
     /// Lets a client of the venue do something on a thread of its own.
     ///
@@ -70,17 +100,23 @@ impl<T: Send + 'static> Thread<T> {
         wall_s: u64,
         act: impl FnOnce(Venue) -> T + Send + 'static,
     ) -> std::io::Result<Thread<T>> {
+        Thread::spawn(wall_s, move |way| {
+            let mut venue = Venue::over(Box::new(way));
+            if let Some(credentials) = credentials {
+                venue = venue.with_credentials(credentials);
+            }
+            act(venue)
+        })
+    }
+
+    fn spawn(wall_s: u64, act: impl FnOnce(Way<T>) -> T + Send + 'static) -> std::io::Result<Thread<T>> {
         let (say, said) = channel();
         let (answer, answers) = channel();
         let wall_s = Arc::new(AtomicU64::new(wall_s));
         let way = Way { say: say.clone(), answers, wall_s: Arc::clone(&wall_s) };
         std::thread::Builder::new().name("read".to_owned()).spawn(move || {
-            let mut venue = Venue::over(Box::new(way));
-            if let Some(credentials) = credentials {
-                venue = venue.with_credentials(credentials);
-            }
             // Nobody listens any more if the simulated process was killed meanwhile.
-            let _gone = say.send(Next::End(act(venue)));
+            let _gone = say.send(Next::End(act(way)));
         })?;
         Ok(Thread { said, answers: answer, wall_s })
     }
@@ -133,4 +169,24 @@ pub(super) fn start(
         }
         ReadWhat::Convert { slug, pairs } => ReadEnd::Converted(venue.convert(account, &slug, pairs)),
     })
+}
+
+/// Answers every request of a thread at once, until it ends.
+pub(super) fn asked<T: Send + 'static>(local: &mut Local, thread: &Thread<T>, wall_s: u64) -> Result<T, String> {
+    while let Some(next) = thread.next() {
+        match next {
+            Next::End(result) => return Ok(result),
+            Next::Request(bytes) => {
+                let ticket = local.request(&bytes);
+                let mut answer = None;
+                while let Some((answered, bytes)) = local.poll_answer() {
+                    if answered == ticket {
+                        answer = bytes;
+                    }
+                }
+                thread.answer(answer.as_deref(), wall_s);
+            }
+        }
+    }
+    Err("a read ended without a word".to_owned())
 }

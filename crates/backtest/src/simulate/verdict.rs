@@ -3,8 +3,8 @@
 use oddsmith_domain::Time;
 use oddsmith_journal::decode_output;
 
-use super::world::{World, run_dir};
-use super::{Broken, disk};
+use super::world::World;
+use super::{Broken, Plan, disk};
 
 /// So many of the last records that speak of the same things are shown with a failure.
 const SHOWN: usize = 16;
@@ -62,4 +62,9 @@ impl World {
             journals: self.plan.dir.clone(),
         }
     }
+}
+
+/// Where a run of the process is written down.
+pub(super) fn run_dir(plan: &Plan, run: u32) -> std::path::PathBuf {
+    plan.dir.join(format!("run-{run:03}"))
 }

@@ -21,7 +21,9 @@ use super::fault::{Doing, Drawn, Fate};
 use super::oracle::Oracle;
 use super::process::{Identity, Process, Watch};
 use super::profile;
-use super::read::{Next, Thread};
+use super::read::{Thread, asked};
+use super::trade::{Listing, Notes};
+use super::verdict::run_dir;
 use super::wire::{Arrival, Asker, Fate as RequestFate, Plug, Wire};
 use super::{Broken, Plan, Tally};
 
@@ -32,7 +34,7 @@ const PARTS: u32 = 4;
 /// After the faults are over, trading must resume within this time: the longest halt of a breaker, and a little.
 const RESUME_NS: u64 = 420 * Time::SECOND;
 /// Once nothing is sent any more, both books must agree within this time: a comparison by the engine itself, and a little.
-const AGREE_NS: u64 = 150 * Time::SECOND;
+pub(super) const AGREE_NS: u64 = 150 * Time::SECOND;
 /// Within this time the engine reads its account twice, and takes back what it mistook at the first reading.
 const READ_NS: u64 = 130 * Time::SECOND;
 /// The wall clock of the process is never further from the exchange's.
@@ -58,6 +60,10 @@ pub(super) struct World {
     pub(super) run: u32,
     pub(super) struck: Vec<(u64, &'static str)>,
     steps: u64,
+    /// Which markets there are, where that is looked for again and again.
+    pub(super) listing: Option<Listing>,
+    /// What each instance does and earns, where that is asked for.
+    pub(super) notes: Option<Notes>,
 }
 
 impl World {
@@ -70,7 +76,8 @@ impl World {
             Box::new(Broken { seed: plan.seed, at_ms: 0, what, causes: Vec::new(), journals: plan.dir.clone() })
         };
         let now = Time { mono_ns: 1, wall_ns: START_NS };
-        let scenario = profile::scenario().map_err(|error| broken(error.to_string()))?;
+        let scenario =
+            plan.scenario.clone().map_or_else(profile::scenario, Ok).map_err(|error| broken(error.to_string()))?;
         let mut local = Local::open(&scenario, plan.seed, Settings::default(), START_NS)
             .map_err(|error| broken(error.to_string()))?;
         let identity = identity(&mut local, &plan).map_err(broken)?;
@@ -100,6 +107,8 @@ impl World {
             run: 0,
             struck: Vec::new(),
             steps: 0,
+            listing: None,
+            notes: None,
             plan,
         })
     }
@@ -140,6 +149,11 @@ impl World {
         }
         self.process.command(Command::Shutdown);
         self.until(AGREE_NS, "the engine did not come to an end", |world| world.process.engine.is_shut_down())?;
+        self.finish()
+    }
+
+    /// Adds up what was played.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
         self.process.disk.close()?;
         self.tally.frames += self.process.frames;
         self.tally.orders = self.oracle.orders;
@@ -165,6 +179,13 @@ impl World {
             self.step(read_by)?;
         }
         self.process.command(Command::Stop);
+        self.agree()?;
+        self.process.command(Command::Resume);
+        Ok(())
+    }
+
+    /// Once nothing is sent any more, both books must agree.
+    pub(super) fn agree(&mut self) -> Result<(), String> {
         let mut differs = None;
         let agreed = self.until(AGREE_NS, "the books do not agree", |world| {
             differs = world.difference();
@@ -172,12 +193,11 @@ impl World {
         });
         agreed.map_err(|what| differs.map_or(what.clone(), |differs| format!("{what}: {differs}")))?;
         self.tally.comparisons += 1;
-        self.process.command(Command::Resume);
         Ok(())
     }
 
     /// Lets time pass until something holds.
-    fn until(
+    pub(super) fn until(
         &mut self,
         patience: u64,
         else_what: &str,
@@ -194,16 +214,20 @@ impl World {
     }
 
     /// Goes to whatever happens next.
-    fn step(&mut self, end: u64) -> Result<(), String> {
+    pub(super) fn step(&mut self, end: u64) -> Result<(), String> {
         let of_exchange = self.local.next_event().map_or(u64::MAX, |wall| wall.saturating_sub(START_NS));
         let next = of_exchange
             .min(self.wire.next().unwrap_or(u64::MAX))
             .min(self.process.next_deadline(self.now))
             .min(self.next_fault)
+            .min(self.listing.as_ref().map_or(u64::MAX, Listing::next))
             .clamp(self.now.mono_ns, end);
         self.now = self.now.plus_ns(next - self.now.mono_ns);
         self.local.set_time(START_NS + self.now.mono_ns);
         self.listen();
+        if let Some(listing) = &mut self.listing {
+            listing.look(&mut self.local, self.now)?.into_iter().for_each(|card| self.process.push(card));
+        }
         if self.next_fault <= self.now.mono_ns {
             self.plan_faults();
             if let Some(drawn) = self.fate.draw() {
@@ -220,6 +244,7 @@ impl World {
                 inputs: &mut self.tally.inputs,
                 local: &self.local,
                 user: self.user,
+                notes: self.notes.as_mut(),
             };
             self.process.turn(self.now, &mut watch)?;
             self.steps += 1;
@@ -416,10 +441,6 @@ impl World {
     }
 }
 
-pub(super) fn run_dir(plan: &Plan, run: u32) -> std::path::PathBuf {
-    plan.dir.join(format!("run-{run:03}"))
-}
-
 /// A new process, as a live run begins one.
 fn life(
     local: &mut Local,
@@ -458,20 +479,5 @@ fn ask<T: Send + 'static>(
 ) -> Result<Result<T, NetError>, String> {
     let wall_s = local.with_core(|core| core.now_ns()) / Time::SECOND;
     let thread = Thread::start(credentials, wall_s, act).map_err(|error| error.to_string())?;
-    while let Some(next) = thread.next() {
-        match next {
-            Next::End(result) => return Ok(result),
-            Next::Request(bytes) => {
-                let ticket = local.request(&bytes);
-                let mut answer = None;
-                while let Some((answered, bytes)) = local.poll_answer() {
-                    if answered == ticket {
-                        answer = bytes;
-                    }
-                }
-                thread.answer(answer.as_deref(), wall_s);
-            }
-        }
-    }
-    Err("a read ended without a word".to_owned())
+    asked(local, &thread, wall_s)
 }
