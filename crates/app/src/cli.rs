@@ -42,6 +42,12 @@ pub enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
+    /// Write down what a venue sends about chosen markets, and certify how much of it was received.
+    ///
+    /// Without a configuration: what the built-in exchange sends. Raw frames with their receive time go into packed files of JSON lines
+    /// that `verify`, `run --input` and `backtest` read; beside them stand the markets' cards and, for each market and hour, a certificate
+    /// of what is there, what the venue's own hash proves of it, and what is missing and why. Ctrl-C finishes the files.
+    Record(RecordArguments),
     /// Rebuild the books of recordings and compare them with the venue's own hash and best prices.
     ///
     /// Takes files with one frame, array of frames or envelope a line, also packed (.gz, .zst); `-` is standard input. Ends with exit
@@ -184,6 +190,49 @@ pub struct GuardArguments {
     /// The file with the API credentials; the one that the run has left in its directory if not given.
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+}
+
+/// What to record, and where to.
+#[derive(Debug, clap::Args)]
+pub struct RecordArguments {
+    /// A configuration file; the default profile if not given. Its part `venue` says what is recorded from.
+    pub config: Option<PathBuf>,
+    /// Change one setting, such as `venue.sessions.silence_floor_ms=5000`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// A market by its slug, or several by the start of it and `*`; may be given again. Those of the configuration if not given.
+    #[arg(long = "market", value_name = "SLUG")]
+    pub markets: Vec<String>,
+    /// The folder; `recordings` in the data directory if not given.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// End after this time, as by Ctrl-C.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub record_for: Option<Duration>,
+    /// A new set of files begins at every multiple of this time since midnight UTC.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h")]
+    pub rotate: Duration,
+    /// How many markets share a socket, at most 100.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub markets_per_socket: u16,
+    /// Compare each market's book with one read by REST every so often; 0 for never.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub check_every: Duration,
+    /// Compare the venue's hash after one change in so many; 1 is after every one.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub hash_one_in: u32,
+    /// A file of frames is ended at this size, packed, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    pub part_mib: u64,
+    /// End when so much has been written, packed, in MiB; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    pub limit_mib: u64,
+    /// End when less than this would stay free on the disk, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub keep_free_mib: u64,
+    /// Print a status line every this many seconds; 0 for never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    pub status: u64,
 }
 
 /// What to simulate.

@@ -73,6 +73,11 @@ impl DataDir {
         self.root.join("wallets")
     }
 
+    /// Where recordings are kept.
+    pub fn recordings_dir(&self) -> PathBuf {
+        self.root.join("recordings")
+    }
+
     /// Where simulations keep their journals.
     pub fn simulations_dir(&self) -> PathBuf {
         self.root.join("simulations")

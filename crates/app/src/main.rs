@@ -19,6 +19,7 @@ mod history;
 mod letters;
 mod live;
 mod pages;
+mod record;
 mod recorded;
 mod replay;
 mod time;
@@ -59,6 +60,10 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Replay { run, config, set, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)
+        }
+        Command::Record(arguments_of) => {
+            let data = data::DataDir::find(arguments.data.as_deref());
+            command::record::run(&data, arguments_of)
         }
         Command::Verify { files, json, dead_letter } => command::verify::run(files, *json, dead_letter.clone()),
         Command::Stop(call) => operator(arguments, call, Word::Stop),

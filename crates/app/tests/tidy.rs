@@ -21,6 +21,7 @@ const ROOMS: [&str; 19] = [
     "execution",
     "engine",
     "journal",
+    "recorder",
     "audit",
     "report",
     "net",

@@ -6,6 +6,7 @@
 //!
 //! - [`Edge`] is what a driver talks to: it reads what is readable into reused buffers, hands frames on where they lie, and
 //!   writes signed requests, all on the driver's one thread.
+//! - [`Listener`] is the market channel alone, for whoever records it.
 //! - [`SideThreads`] do what may block: resolve, connect, shake hands, and read what is large by [`Venue`].
 
 mod buffer;
@@ -18,6 +19,7 @@ mod finder;
 pub mod http;
 mod latency;
 mod links;
+mod listener;
 mod orders;
 mod scout;
 mod side;
@@ -33,6 +35,7 @@ pub use error::NetError;
 pub use face::{EdgeCounts, EdgeSettings, EdgeStatus, Intake};
 pub use finder::Finder;
 pub use latency::{Latencies, LatencyLine};
+pub use listener::{Hearer, Listener, MARKETS_PER_SOCKET};
 pub use orders::{Flushed, RequestPen, Wallet};
 pub use scout::stated;
 pub use side::SideThreads;

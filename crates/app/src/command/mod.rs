@@ -8,6 +8,7 @@ pub mod guard;
 pub mod journal;
 pub mod operator;
 pub mod profile;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod simulate;

@@ -51,7 +51,7 @@ fn run_recorded(data: &DataDir, arguments: &RunArguments, config: &Config) -> Re
 }
 
 /// The configured venue, or an exchange of our own.
-fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
+pub fn venue(config: &Config) -> Result<(Option<Running>, EdgeSettings), Failure> {
     let seed = rand::random();
     let venue = &config.venue;
     if let (Some(rest), Some(market), Some(user)) = (&venue.rest, &venue.market_socket, &venue.user_socket) {
@@ -111,12 +111,12 @@ fn as_json(config: &Config) -> Result<serde_json::Value, Failure> {
     serde_json::to_value(config).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+pub fn print(text: &str) -> Result<(), Failure> {
     std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// Talk goes to standard error; `RUST_LOG` says how much of it.
-fn log_to_stderr() {
+pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A second subscriber would be refused; the first is as good.

@@ -28,8 +28,13 @@ pub struct Live {
 
 impl Live {
     pub fn start(data: &std::path::Path, arguments: &[&str]) -> Live {
+        Live::command(data, "run", arguments)
+    }
+
+    /// Any command that goes on until it is ended.
+    pub fn command(data: &std::path::Path, name: &str, arguments: &[&str]) -> Live {
         let mut child = command(data)
-            .arg("run")
+            .arg(name)
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -314,7 +314,8 @@ fn cash(holdings: &Value) -> Usdc {
     Usdc::from_micros(holdings["matched"].as_i64().expect("millionths"))
 }
 
-fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
+/// Asks the exchange something.
+pub fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(addr).expect("the exchange listens");
     let head =
         format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
