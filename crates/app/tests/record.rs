@@ -1,6 +1,8 @@
 //! `oddsmith record` as a process, against a real exchange that loses connections and falls silent: its certificates list what was
 //! done to it and nothing else, and what it wrote is a recording that the other commands read.
 
+#![allow(clippy::print_stdout, reason = "what was injected and what was certified is what the ten minutes are for")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

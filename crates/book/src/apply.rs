@@ -138,7 +138,9 @@ impl PairBook {
         let fresh = stamp >= self.floor;
         let changed = if fresh { self.merge(outcome, stamp) } else { 0 };
         if stamp >= self.facts_stamp {
-            (self.facts, self.facts_stamp) = (facts, stamp);
+            // A book that was read before the newest match was printed is right about itself, not about what came since.
+            let last_trade = if stamp < self.trade_stamp { self.facts.last_trade } else { facts.last_trade };
+            (self.facts, self.facts_stamp) = (Facts { last_trade, ..facts }, stamp);
         }
         if changed > 0 && stamp > self.checks.batch_stamp {
             self.published.resynced = true;
@@ -178,6 +180,9 @@ impl PairBook {
         self.note_frame(outcome, now, timestamp_ms, None);
         self.note_proof(outcome, now);
         self.trades.push(TradePrint { at: now, timestamp_ms, outcome, price, size, side });
+        if !is_ahead(timestamp_ms, now) {
+            self.trade_stamp = self.stamp(timestamp_ms).max(self.trade_stamp);
+        }
         let last_trade = LastTrade::At(price);
         if self.facts.last_trade != last_trade {
             self.checks.facts_will_change(self.facts);
@@ -218,7 +223,7 @@ impl PairBook {
         self.bids.shift_stamps(shift);
         self.asks.shift_stamps(shift);
         self.checks.shift_stamps(shift);
-        for stamp in [&mut self.floor, &mut self.newest, &mut self.facts_stamp] {
+        for stamp in [&mut self.floor, &mut self.newest, &mut self.facts_stamp, &mut self.trade_stamp] {
             *stamp = stamp.saturating_sub(shift);
         }
         for record in &mut self.records {

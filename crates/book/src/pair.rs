@@ -46,6 +46,8 @@ pub struct PairBook {
     pub(crate) facts: Facts,
     /// Whether neg-risk was stated by a card or a book, and the stamp of the newest book that stated facts.
     pub(crate) facts_stamp: u32,
+    /// The stamp of the newest printed match: an older book does not know its price.
+    pub(crate) trade_stamp: u32,
     /// YES bids, which are NO asks.
     pub(crate) bids: Ladder,
     /// YES asks, which are NO bids.
@@ -88,6 +90,7 @@ impl PairBook {
             tokens,
             facts: Facts::default(),
             facts_stamp: 0,
+            trade_stamp: 0,
             bids: Ladder::new(),
             asks: Ladder::new(),
             epoch: Epoch::default(),
@@ -143,7 +146,8 @@ impl PairBook {
     pub fn reset(&mut self) {
         self.bids.reset();
         self.asks.reset();
-        (self.epoch, self.floor, self.newest, self.facts_stamp) = (Epoch::default(), 0, 0, 0);
+        (self.epoch, self.floor, self.newest) = (Epoch::default(), 0, 0);
+        (self.facts_stamp, self.trade_stamp) = (0, 0);
         (self.stated, self.streamed) = (None, false);
         self.published.clear();
         self.checks.abandon();

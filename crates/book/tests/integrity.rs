@@ -152,6 +152,23 @@ fn a_hash_may_be_older_than_the_trade_that_was_announced_before_it() {
 }
 
 #[test]
+fn a_book_that_was_read_before_a_match_does_not_take_its_price_back() {
+    let mut book = book(&BIDS, &ASKS, 1_000);
+    book.apply_trade(Outcome::Yes, price("0.49"), Shares::from_whole(5), Side::Sell, 1_010, at(10));
+    let bids: Vec<_> = BIDS.into_iter().chain([("0.4", "3")]).collect();
+    let hash = Some(venue_hash_after(Outcome::Yes, 1_010, &bids, &ASKS, "0.490"));
+    book.apply_change(&LevelChange { hash, ..change(Outcome::Yes, Side::Buy, level("0.4", "3"), 1_010) }, at(11));
+    // Asked for before the match, answered after it.
+    let read =
+        SnapshotHeader { hash: Some(venue_hash(Outcome::Yes, 1_005, &BIDS, &ASKS)), ..header(Outcome::Yes, 1_005) };
+    let applied = book.apply_snapshot(Outcome::Yes, &read, &levels(&BIDS), &levels(&ASKS), at(12), MarketSource::Rest);
+    assert_eq!((applied.hash, applied.difference), (HashCheck::Reproduced, false));
+    book.idle_check(at(11).plus_ns(SILENCE_NS));
+    assert_eq!((book.hash_counts().checked, book.hash_counts().reproduced), (1, 1));
+    assert_eq!(book.health(Outcome::Yes), BookHealth::Verified);
+}
+
+#[test]
 fn own_levels_better_than_the_stated_best_are_removed() {
     let mut book = book(&BIDS, &ASKS, 1_000);
     // The removals of 0.49 and of the ask at 0.52 never arrived.

@@ -42,9 +42,17 @@ pub struct Totals {
 struct Socket {
     /// When the last data frame came.
     last_data_ns: u64,
-    /// Whether its connection carries its markets.
+    /// Whether its connection stands and was asked for its markets.
     up: bool,
     silent: bool,
+    /// Whether data has come since it was lost or fell silent: a book read by REST says nothing of a connection that says nothing.
+    flows: bool,
+}
+
+impl Socket {
+    const fn carries(&self) -> bool {
+        self.up && !self.silent && self.flows
+    }
 }
 
 /// See the crate's first page.
@@ -135,7 +143,11 @@ impl Coverage {
 
     /// A data frame came.
     pub fn on_frame(&mut self, socket: u16, bytes: &[u8], now: Time) {
-        self.socket(socket).last_data_ns = now.wall_ns;
+        let link = self.socket(socket);
+        link.last_data_ns = now.wall_ns;
+        if !std::mem::replace(&mut link.flows, true) {
+            self.markets.values_mut().filter(|watch| watch.socket == socket).for_each(Watch::resumed);
+        }
         self.totals.frames += 1;
         let mut batch = std::mem::take(&mut self.batch);
         let report = self.decoder.decode(&self.table, bytes, &mut batch);
@@ -187,11 +199,11 @@ impl Coverage {
                 return;
             }
             LinkState::Silent => {
-                link.silent = true;
+                (link.silent, link.flows) = (true, false);
                 Cause::Frozen
             }
             LinkState::Down(_) => {
-                (link.up, link.silent) = (false, false);
+                (link.up, link.silent, link.flows) = (false, false, false);
                 if was_silent { Cause::Frozen } else { Cause::Disconnect }
             }
         };
@@ -217,7 +229,7 @@ impl Coverage {
         let Some(watch) = self.markets.get_mut(&asset.market()) else { return };
         let Some(bytes) = bytes else { return watch.rest_failed() };
         let flow = match self.sockets.get(usize::from(watch.socket)) {
-            Some(socket) if socket.up && !socket.silent => Flow::Flows,
+            Some(socket) if socket.carries() => Flow::Flows,
             _ => Flow::Broken,
         };
         let mut batch = std::mem::take(&mut self.batch);
@@ -241,8 +253,7 @@ impl Coverage {
             let mut over = Vec::new();
             watch.hours.roll(now.wall_ns, gap.as_ref(), |hour| over.push(hour));
             self.over.extend(over.iter().map(|hour| certificate(watch, hour, now.wall_ns)));
-            let flows = self.sockets.get(usize::from(watch.socket)).is_some_and(|socket| socket.up && !socket.silent);
-            if !flows {
+            if !self.sockets.get(usize::from(watch.socket)).is_some_and(Socket::carries) {
                 continue;
             }
             watch.wanted(*market, now, &mut self.wanted);

@@ -222,6 +222,6 @@ mod tests {
         let mut hours = Hours::begin(100, 50, 0);
         let mut over = 0;
         hours.roll(100 * 9_000, None, |_| over += 1);
-        assert_eq!((over, hours.now().start_ns), (401, 900_000));
+        assert_eq!((over, hours.now().start_ns), (400, 900_000));
     }
 }

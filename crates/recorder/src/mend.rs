@@ -68,7 +68,11 @@ fn read_all(from: &mut impl Read, content: &mut Vec<u8>) -> io::Result<()> {
 
 /// Hands over the lines of a packed file, without those before `skip`.
 pub(crate) fn lines(path: &Path, skip: u64, each: &mut impl FnMut(&[u8])) -> io::Result<()> {
-    let mut reader = BufReader::new(zstd::Decoder::new(File::open(path)?)?);
+    let file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut reader = BufReader::new(zstd::Decoder::new(file)?);
     let (mut line, mut number) = (Vec::new(), 0);
     while reader.read_until(b'\n', &mut line)? > 0 {
         if number >= skip {

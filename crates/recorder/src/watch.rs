@@ -243,6 +243,11 @@ impl Watch {
         }
     }
 
+    /// The connection carries data again: whatever is still awaited is asked for at once.
+    pub const fn resumed(&mut self) {
+        self.asked = [0; 2];
+    }
+
     /// A first book did not come.
     pub fn missing(&mut self) {
         if let Some(gap) = &mut self.gap {

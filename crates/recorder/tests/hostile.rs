@@ -10,18 +10,15 @@ fn card() -> MarketCard {
         question: String::new(),
         tokens: ["11", "22"].map(|text| TokenId::parse(text).expect("an id")),
         outcomes: ["Yes".to_owned(), "No".to_owned()],
+        tick: None,
+        min_size: None,
+        fee: None,
+        end_wall_s: None,
+        neg_risk: false,
         accepting_orders: true,
-        ..template()
+        taker_delay_ms: 0,
+        settlement: Default::default(),
     }
-}
-
-fn template() -> MarketCard {
-    serde_json::from_value(serde_json::json!({
-        "condition": format!("0x{}", "1".repeat(64)), "slug": "", "question": "", "tokens": ["1", "2"], "outcomes": ["", ""],
-        "tick": null, "min_size": null, "fee": null, "end_wall_s": null, "neg_risk": false, "accepting_orders": true,
-        "taker_delay_ms": 0,
-    }))
-    .expect("a card")
 }
 
 fn at(seconds: u64) -> Time {
@@ -70,6 +67,7 @@ fn a_lost_connection_is_a_gap_from_its_last_frame_to_the_books_of_the_next() {
     coverage.on_link(0, &LinkState::Down("closed".to_owned()), at(7));
     coverage.on_frame(0, book("11").as_bytes(), at(9));
     assert_eq!(coverage.totals().open_gaps, 1, "one token's book is half of them");
+    coverage.on_link(0, &LinkState::Up, at(10));
     coverage.on_missing(MarketId(0).asset(Outcome::No));
     coverage.on_book(MarketId(0).asset(Outcome::No), Some(book("22").as_bytes()), at(12));
     let certificate = coverage.under_way(at(20)).remove(0);
@@ -93,6 +91,9 @@ fn silence_is_a_gap_that_a_book_ends_only_when_data_flows_again() {
     read(&mut coverage, 9);
     assert_eq!(coverage.totals().open_gaps, 1);
     coverage.on_link(0, &LinkState::Up, at(10));
+    read(&mut coverage, 10);
+    assert_eq!(coverage.totals().open_gaps, 1, "a connection that says nothing proves nothing");
+    coverage.on_frame(0, b"[]", at(10));
     coverage.on_time(at(10));
     assert_eq!(coverage.wanted().len(), 2, "both books are asked for at once");
     read(&mut coverage, 11);
