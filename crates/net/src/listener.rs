@@ -29,15 +29,15 @@ pub trait Hearer {
     fn link(&mut self, socket: u16, state: &LinkState);
     /// The first book of a token did not come in time; it is read by REST.
     fn missing(&mut self, asset: AssetId);
-    /// A book was read by REST, or could not be.
-    fn book(&mut self, asset: AssetId, book: Result<&[u8], &NetError>);
+    /// A book was read by REST, or could not be. `asked` is when it was asked for: what it says is that old at most.
+    fn book(&mut self, asset: AssetId, asked: Time, book: Result<&[u8], &NetError>);
     /// A market is new, or its card has changed.
     fn card(&mut self, card: MarketCard);
 }
 
 enum SideEvent {
     Socket { number: usize, generation: u64, result: Result<Connected, NetError> },
-    Book { asset: AssetId, result: Result<Vec<u8>, NetError> },
+    Book { asset: AssetId, asked: Time, result: Result<Vec<u8>, NetError> },
     Scouted(Report),
 }
 
@@ -45,7 +45,7 @@ enum SideEvent {
 enum Heard {
     Link(u16, LinkState),
     Missing(AssetId),
-    Book(AssetId, Result<Vec<u8>, NetError>),
+    Book(AssetId, Time, Result<Vec<u8>, NetError>),
     Card(Box<MarketCard>),
 }
 
@@ -134,9 +134,9 @@ impl Listener {
     /// Reads a book by REST; it comes by [`Hearer::book`].
     pub fn fetch(&mut self, asset: AssetId) {
         let Some((card, _)) = self.cards.get(&asset.market()) else { return };
-        let token = card.token(asset.outcome());
+        let (token, asked) = (card.token(asset.outcome()), self.clock.now());
         let mut venue = Venue::new(self.rest.clone(), self.timeout());
-        self.side.run(move || SideEvent::Book { asset, result: venue.book(&token) });
+        self.side.run(move || SideEvent::Book { asset, asked, result: venue.book(&token) });
     }
 
     /// How many sockets there are, and how many of them have all their first books.
@@ -195,7 +195,7 @@ impl Listener {
             match heard {
                 Heard::Link(socket, state) => hearer.link(socket, &state),
                 Heard::Missing(asset) => hearer.missing(asset),
-                Heard::Book(asset, result) => hearer.book(asset, result.as_deref()),
+                Heard::Book(asset, asked, result) => hearer.book(asset, asked, result.as_deref()),
                 Heard::Card(card) => hearer.card(*card),
             }
         }
@@ -217,7 +217,7 @@ impl Listener {
                 }
                 self.pump(number, now);
             }
-            SideEvent::Book { asset, result } => {
+            SideEvent::Book { asset, asked, result } => {
                 let Some((_, number)) = self.cards.get(&asset.market()) else { return };
                 let number = *number;
                 if let Some(Shard { session, .. }) = self.sockets.get_mut(number) {
@@ -226,7 +226,7 @@ impl Listener {
                         Err(_) => session.on_book_missing(asset, now),
                     }
                 }
-                self.heard.push_back(Heard::Book(asset, result));
+                self.heard.push_back(Heard::Book(asset, asked, result));
                 self.pump(number, now);
             }
             SideEvent::Scouted(report) => {

@@ -45,13 +45,14 @@ struct Socket {
     /// Whether its connection stands and was asked for its markets.
     up: bool,
     silent: bool,
-    /// Whether data has come since it was lost or fell silent: a book read by REST says nothing of a connection that says nothing.
-    flows: bool,
+    /// When the first data came since it was lost or fell silent, on the monotonic clock: a book read by REST says nothing of a
+    /// connection that says nothing.
+    flows_since: Option<u64>,
 }
 
 impl Socket {
     const fn carries(&self) -> bool {
-        self.up && !self.silent && self.flows
+        self.up && !self.silent && self.flows_since.is_some()
     }
 }
 
@@ -145,7 +146,8 @@ impl Coverage {
     pub fn on_frame(&mut self, socket: u16, bytes: &[u8], now: Time) {
         let link = self.socket(socket);
         link.last_data_ns = now.wall_ns;
-        if !std::mem::replace(&mut link.flows, true) {
+        if link.flows_since.is_none() {
+            link.flows_since = Some(now.mono_ns);
             self.markets.values_mut().filter(|watch| watch.socket == socket).for_each(Watch::resumed);
         }
         self.totals.frames += 1;
@@ -199,11 +201,11 @@ impl Coverage {
                 return;
             }
             LinkState::Silent => {
-                (link.silent, link.flows) = (true, false);
+                (link.silent, link.flows_since) = (true, None);
                 Cause::Frozen
             }
             LinkState::Down(_) => {
-                (link.up, link.silent, link.flows) = (false, false, false);
+                (link.up, link.silent, link.flows_since) = (false, false, None);
                 if was_silent { Cause::Frozen } else { Cause::Disconnect }
             }
         };
@@ -224,12 +226,12 @@ impl Coverage {
         }
     }
 
-    /// A book was read by REST, or could not be.
-    pub fn on_book(&mut self, asset: AssetId, bytes: Option<&[u8]>, now: Time) {
+    /// A book that was asked for at a time was read by REST, or could not be.
+    pub fn on_book(&mut self, asset: AssetId, asked: Time, bytes: Option<&[u8]>, now: Time) {
         let Some(watch) = self.markets.get_mut(&asset.market()) else { return };
         let Some(bytes) = bytes else { return watch.rest_failed() };
         let flow = match self.sockets.get(usize::from(watch.socket)) {
-            Some(socket) if socket.carries() => Flow::Flows,
+            Some(socket) if socket.carries() && socket.flows_since <= Some(asked.mono_ns) => Flow::Flows,
             _ => Flow::Broken,
         };
         let mut batch = std::mem::take(&mut self.batch);

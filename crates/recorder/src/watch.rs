@@ -120,7 +120,7 @@ impl Watch {
         self.judge(now, Cause::HashMismatch);
     }
 
-    /// A book came by REST. Says whether it agrees with what the stream has said; `None` when it is newer than that.
+    /// A book came by REST.
     pub fn rest(&mut self, batch: &MarketBatch, event: &MarketEvent, outcome: Outcome, now: Time, flow: Flow) {
         let checks = &mut self.hours.now().checks;
         checks.read += 1;

@@ -48,7 +48,7 @@ fn garbage_is_counted_and_no_gap() {
         [b"", b"{", b"[[[[[", b"\xff\xfe", br#"{"event_type":"book","asset_id":"11"}"#, br#"[{"event_type":7}]"#];
     for (n, frame) in (2..).zip(garbage) {
         coverage.on_frame(0, frame, at(n));
-        coverage.on_book(MarketId(0).asset(Outcome::Yes), Some(frame), at(n));
+        coverage.on_book(MarketId(0).asset(Outcome::Yes), at(n), Some(frame), at(n));
         coverage.recount(frame, at(n).wall_ns);
     }
     coverage.on_link(9, &LinkState::Down("a socket that nobody knows".to_owned()), at(9));
@@ -69,7 +69,10 @@ fn a_lost_connection_is_a_gap_from_its_last_frame_to_the_books_of_the_next() {
     assert_eq!(coverage.totals().open_gaps, 1, "one token's book is half of them");
     coverage.on_link(0, &LinkState::Up, at(10));
     coverage.on_missing(MarketId(0).asset(Outcome::No));
-    coverage.on_book(MarketId(0).asset(Outcome::No), Some(book("22").as_bytes()), at(12));
+    let late = at(8);
+    coverage.on_book(MarketId(0).asset(Outcome::No), late, Some(book("22").as_bytes()), at(11));
+    assert_eq!(coverage.totals().open_gaps, 1, "it was asked for before anything flowed");
+    coverage.on_book(MarketId(0).asset(Outcome::No), at(10), Some(book("22").as_bytes()), at(12));
     let certificate = coverage.under_way(at(20)).remove(0);
     let gap = &certificate.gaps[0];
     assert_eq!((gap.from_ns, gap.to_ns, certificate.gaps.len()), (at(5).wall_ns, at(12).wall_ns, 1));
@@ -85,7 +88,7 @@ fn silence_is_a_gap_that_a_book_ends_only_when_data_flows_again() {
     coverage.on_link(0, &LinkState::Silent, at(8));
     let read = |coverage: &mut Coverage, seconds| {
         for (outcome, token) in Outcome::BOTH.into_iter().zip(["11", "22"]) {
-            coverage.on_book(MarketId(0).asset(outcome), Some(book(token).as_bytes()), at(seconds));
+            coverage.on_book(MarketId(0).asset(outcome), at(seconds), Some(book(token).as_bytes()), at(seconds));
         }
     };
     read(&mut coverage, 9);

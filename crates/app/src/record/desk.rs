@@ -218,17 +218,17 @@ impl Hearer for Desk {
         self.coverage.on_missing(asset);
     }
 
-    fn book(&mut self, asset: AssetId, book: Result<&[u8], &NetError>) {
+    fn book(&mut self, asset: AssetId, asked: Time, book: Result<&[u8], &NetError>) {
         let now = self.clock.now();
         match book {
             Ok(bytes) => {
                 line(&mut self.block, Source::Rest, now.wall_ns, bytes);
                 self.wrote();
-                self.coverage.on_book(asset, Some(bytes), now);
+                self.coverage.on_book(asset, asked, Some(bytes), now);
             }
             Err(why) => {
                 tracing::warn!(%why, "a book could not be read");
-                self.coverage.on_book(asset, None, now);
+                self.coverage.on_book(asset, asked, None, now);
             }
         }
     }
