@@ -4,7 +4,7 @@ mod support;
 
 use oddsmith_domain::{Address, MarketId, OrderId, OrderType, Outcome, Side, SignatureType};
 use oddsmith_exchange::core::{Config, Core, CoreEvent, KNOWN_ADDRESSES, PlaceRequest, PublicEvent};
-use oddsmith_exchange::world::{World, standard_rooms};
+use oddsmith_exchange::world::{ContestSpec, ProcessSpec, RoomSpec, TraderSpec, World, standard_rooms, up_down_spec};
 use support::{S, START, price};
 
 const START_S: u64 = START / S;
@@ -131,4 +131,80 @@ fn a_window_is_decided_and_the_next_one_opens() {
     let next = core.market_by_slug(&format!("btc-updown-15m-{end_s}")).expect("the next window");
     assert_eq!(next.spec.end_s, Some(end_s + 900));
     assert!(next.best(Outcome::Yes, Side::Buy).is_some() || next.last_trade.is_some(), "it is traded");
+}
+
+/// One room, in which nobody trades.
+fn alone(market: oddsmith_exchange::core::MarketSpec, process: ProcessSpec) -> (Core, World) {
+    let mut core = Core::new(Config::default(), 5, START);
+    let room = RoomSpec { market, process: Some(process), traders: TraderSpec::default() };
+    let world = World::new(&mut core, vec![room], 0.0, 5, START);
+    (core, world)
+}
+
+#[test]
+fn windows_are_decided_by_the_average_that_anybody_can_follow() {
+    let (window_s, average_s) = (300, 60);
+    let start_s = START_S - START_S % window_s;
+    let process = ProcessSpec::UpDown { coin: "btc".into(), price: 84_600.0, volatility: 8e-5, window_s, average_s };
+    let (mut core, mut world) = alone(up_down_spec("btc", start_s, window_s, average_s), process);
+    // The price as it is told, ten times a second.
+    let (mut heard, mut now) = (Vec::new(), START);
+    let until = (start_s + 8 * window_s) * S + S;
+    while now < until {
+        now += S / 10;
+        world.step(&mut core, now);
+        heard.extend(world.take_prices().map(|price| (price.at_ns, price.bid.middle(price.ask).to_f64())));
+    }
+    assert!(heard.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let average = |end_s: u64| {
+        let told = heard.iter().filter(|(at, _)| (end_s - 60) * S <= *at && *at < end_s * S);
+        let (count, sum) = told.fold((0u32, 0.0), |(count, sum), (_, price)| (count + 1, sum + price));
+        sum / f64::from(count)
+    };
+    let mut outcomes = [0; 2];
+    for n in 1..8 {
+        let begin_s = start_s + n * window_s;
+        let market = core.market_by_slug(&format!("btc-updown-5m-{begin_s}")).expect("a window");
+        let rule = *market.card().settlement.up_down().expect("a rule that is known");
+        assert_eq!((rule.average_s, rule.start_wall_s, rule.end_wall_s), (60, begin_s, begin_s + window_s));
+        let strike = rule.strike.expect("the price to beat").to_f64();
+        assert!((strike - average(begin_s)).abs() < 0.05, "{strike} is not {}", average(begin_s));
+        let (last, up) = (average(begin_s + window_s), market.payout(Outcome::Yes) == Some(price("1")));
+        assert!((last - strike).abs() < 0.05 || up == (last > strike), "{last} against {strike}: {up}");
+        outcomes[usize::from(up)] += 1;
+    }
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
+}
+
+#[test]
+fn a_match_is_reported_before_the_market_knows_and_the_next_one_follows() {
+    let description =
+        "This market will resolve to \"Alpha\" if Alpha wins. If the match is void it will resolve to 50-50.";
+    let market = oddsmith_exchange::core::MarketSpec {
+        outcomes: ["Alpha".into(), "Beta".into()],
+        description: description.into(),
+        ..oddsmith_exchange::core::MarketSpec::ordinary("alpha-beta", "Alpha vs. Beta")
+    };
+    let spec = ContestSpec { rounds: 3, strength: 0.6, round_s: 30.0, lag_s: 8.0 };
+    let (mut core, mut world) = alone(market, ProcessSpec::Contest(spec));
+    let first = core.market_by_slug("alpha-beta").expect("a market").id;
+    let (mut now, mut led) = (START, 0);
+    let mut last = world.take_reports().last().expect("how it begins");
+    while core.market_by_slug("alpha-beta-match-2").is_none() {
+        assert!(now < START + 600 * S, "a match of at most five rounds ends");
+        now += S / 10;
+        world.step(&mut core, now);
+        for report in world.take_reports().filter(|report| report.market == "alpha-beta") {
+            let known = world.truth(first, now).expect("a simulated market");
+            led += u32::from(report.event > last.event && (known - f64::from(report.first_ppm) / 1e6).abs() > 0.02);
+            assert!(report.event >= last.event);
+            last = report;
+        }
+    }
+    assert!(led >= 2, "{led} rounds were known before the market knew");
+    assert_eq!(last.state, oddsmith_domain::MatchState::Final);
+    let paid = core.market(first).and_then(|market| market.payout(Outcome::Yes));
+    assert_eq!(paid, Some(if last.first_ppm == 1_000_000 { price("1") } else { price("0") }));
+    let settlement = core.market(first).expect("a market").card().settlement;
+    assert_eq!(settlement, oddsmith_domain::Settlement::Words { clear: true });
 }

@@ -5,7 +5,7 @@
 //! do comes out.
 //!
 //! [`binance`] reads the best bid and ask of Binance's spot market, or of whoever speaks its language: the local exchange does, with its
-//! world's price.
+//! world's price. [`truth`] reads reports of matches.
 //!
 //! ```
 //! use oddsmith_domain::{Symbol, Time};
@@ -26,5 +26,6 @@
 
 pub mod binance;
 mod session;
+pub mod truth;
 
 pub use session::{FeedCounts, FeedOutput, FeedSettings};

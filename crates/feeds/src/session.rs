@@ -57,6 +57,8 @@ impl Default for FeedSettings {
 pub struct FeedCounts {
     /// Prices that were understood.
     pub prices: u64,
+    /// Reports of matches that were understood.
+    pub reports: u64,
     /// Prices that were followed by a newer one before anybody took them.
     pub coalesced: u64,
     /// Prices that were older than one that was known.

@@ -35,6 +35,7 @@ pub use error::NetError;
 pub use face::{EdgeCounts, EdgeSettings, EdgeStatus, Intake};
 pub use finder::Finder;
 pub use latency::{Latencies, LatencyLine};
+pub use links::{End, Wire};
 pub use listener::{Hearer, Listener, MARKETS_PER_SOCKET};
 pub use orders::{Flushed, RequestPen, Wallet};
 pub use scout::stated;

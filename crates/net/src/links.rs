@@ -9,7 +9,7 @@ use crate::{Connected, NetError};
 
 /// A socket that may be there or not, and the number of its dial, so that a connection that comes too late is known as such.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+pub struct Wire {
     socket: Option<WsSocket>,
     generation: u64,
     broken: Option<String>,
@@ -17,24 +17,20 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// A new dial begins; says its number.
-    pub(crate) fn begin_dial(&mut self) -> u64 {
+    pub fn begin_dial(&mut self) -> u64 {
         self.close();
         self.generation
     }
 
     /// Drops the socket, and whatever dial is under way.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.socket = None;
         self.broken = None;
         self.generation += 1;
     }
 
     /// A dial ended. `None` when nobody waits for it any more.
-    pub(crate) fn on_dialed(
-        &mut self,
-        generation: u64,
-        result: Result<Connected, NetError>,
-    ) -> Option<Result<(), NetError>> {
+    pub fn on_dialed(&mut self, generation: u64, result: Result<Connected, NetError>) -> Option<Result<(), NetError>> {
         if generation != self.generation {
             return None;
         }
@@ -45,7 +41,8 @@ impl Wire {
         Some(opened.map(|socket| self.socket = Some(socket)))
     }
 
-    pub(crate) fn send(&mut self, text: &str) {
+    /// Sends a text, if there is a socket; a failure is the end of the connection.
+    pub fn send(&mut self, text: &str) {
         if let Some(socket) = &mut self.socket
             && let Err(error) = socket.send_text(text)
         {
@@ -54,7 +51,7 @@ impl Wire {
     }
 
     /// Reads and writes what is ready. Says whether anything came, the end included.
-    pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>) -> bool {
+    pub fn poll_io(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(socket) = &mut self.socket else { return false };
         if self.broken.is_some() {
             return true;
@@ -75,7 +72,7 @@ impl Wire {
 
     /// Hands over up to `limit` messages. Says how many there were, and why the connection is at its end, if it is: the socket
     /// is gone then.
-    pub(crate) fn drain(&mut self, limit: usize, mut each: impl FnMut(&[u8])) -> (usize, Option<End>) {
+    pub fn drain(&mut self, limit: usize, mut each: impl FnMut(&[u8])) -> (usize, Option<End>) {
         let Some(socket) = &mut self.socket else { return (0, None) };
         let mut count = 0;
         let end = loop {
@@ -103,11 +100,11 @@ impl Wire {
 
 /// How a connection ended.
 #[derive(Debug)]
-pub(crate) struct End {
+pub struct End {
     /// For people.
-    pub(crate) why: String,
+    pub why: String,
     /// What the peer did that it must not do.
-    pub(crate) fault: Option<WsFault>,
+    pub fault: Option<WsFault>,
 }
 
 /// A shard of the market channel.

@@ -108,6 +108,12 @@ impl StrategyConfig {
         }
     }
 
+    /// Whether it trades by what is known of matches.
+    #[must_use]
+    pub const fn follows_truth(&self) -> bool {
+        matches!(self, StrategyConfig::Temporal(_))
+    }
+
     /// The strategy's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

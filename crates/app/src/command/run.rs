@@ -80,6 +80,7 @@ fn plan(
     let signer = Signer::from_hex(secret).map_err(|error| Failure::Usage(error.to_string()))?;
     let payer = config.venue.payer(signer.address()).map_err(Failure::Usage)?;
     Ok(LivePlan {
+        sources: config.feeds.sources(&config.engine, exchange.map(Running::addr)),
         edge: config.venue.tune(edge, config.patterns()),
         payer,
         signer,

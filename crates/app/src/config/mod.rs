@@ -3,6 +3,7 @@
 //! What holds, from the weakest to the strongest: the defaults, the file, the environment (`ODDSMITH_ENGINE__TIMING__DEBOUNCE_MS=50`),
 //! the flags (`--set engine.timing.debounce_ms=50`). Without a file the profile `profiles/default.yaml` is used, which is built in.
 
+mod feeds;
 mod layers;
 mod locate;
 mod problem;
@@ -15,6 +16,7 @@ use oddsmith_engine::{ConfigError, EngineConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+pub use feeds::Feeds;
 use layers::Override;
 use locate::Places;
 pub use problem::{Place, Problem};
@@ -31,6 +33,8 @@ pub struct Config {
     pub venue: Venue,
     /// The built-in exchange.
     pub exchange: Exchange,
+    /// Prices and match reports from outside of the venue.
+    pub feeds: Feeds,
     /// What is written down.
     pub journal: Journal,
     /// Who cancels when the engine cannot.
@@ -178,6 +182,7 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     range("guard.stall_ms", config.guard.stall_ms, 50, 60_000)?;
     range("guard.head_ms", config.guard.head_ms, 500, 600_000)?;
     config.venue.validate()?;
+    config.feeds.validate()?;
     config.engine.validate().map_err(|error| (engine_key(&config.engine, &error), error.to_string()))
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::LiveEnd;
 use super::attend::{self, Attendance};
 use super::end;
+use super::outside::Outside;
 use super::recorder::{IntoLanes, Recorder};
 use super::start::Started;
 use super::stopwatch;
@@ -39,6 +40,7 @@ struct Driver {
     lanes: Lanes,
     recorder: Recorder,
     edge: Edge,
+    outside: Outside,
     tick_to_order: Histogram<u64>,
     screen: Screen,
     halted_for_space: bool,
@@ -96,9 +98,24 @@ pub fn drive(started: Started) -> Result<LiveEnd, Failure> {
 
 async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
     let guardian = started.guardian()?;
-    let Started { known, clock, settings, wallet, lanes, recorder, operator, asks, stall, dir, status_every, run_for } =
-        started;
+    let Started {
+        known,
+        clock,
+        settings,
+        sources,
+        wallet,
+        lanes,
+        recorder,
+        operator,
+        asks,
+        stall,
+        dir,
+        status_every,
+        run_for,
+    } = started;
+    let seed = settings.seed;
     let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
+    let outside = Outside::new(sources, seed, clock.now()).map_err(|error| Failure::Usage(error.to_string()))?;
     for (market, card) in (0u32..).map(MarketId).zip(&known) {
         edge.learn(market, card);
     }
@@ -116,6 +133,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         lanes,
         recorder,
         edge,
+        outside,
         tick_to_order,
         screen: Screen::start(),
         halted_for_space: false,
@@ -191,8 +209,9 @@ impl Driver {
                 next_status = now.mono_ns + status_ns;
                 self.screen.show(self.engine.view(now), self.edge.status(), &self.tick_to_order);
             }
-            let deadlines = [Some(next_look), Some(next_status), self.engine.next_deadline(), stop_at, self.give_up_at];
-            let until = deadlines.into_iter().flatten().min();
+            let own = [Some(next_look), Some(next_status), stop_at, self.give_up_at];
+            let deadlines = [self.engine.next_deadline(), self.outside.next_deadline()].into_iter().chain(own);
+            let until = deadlines.flatten().min();
             // People first: under a burst the edge is always ready.
             tokio::select! {
                 biased;
@@ -202,6 +221,7 @@ impl Driver {
                 },
                 Some(ask) = self.asks.recv() => self.on_ask(ask).await,
                 () = self.edge.wait(until) => {}
+                () = self.outside.wait() => {}
             }
         }
     }
@@ -210,6 +230,8 @@ impl Driver {
     async fn turn(&mut self) {
         let woken = self.clock.now();
         self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), woken);
+        self.outside.glance().await;
+        self.outside.drain(&mut IntoLanes(&mut self.lanes), woken);
         self.edge.drain_market(INTAKE_FRAMES, &mut IntoLanes(&mut self.lanes), woken);
         loop {
             #[cfg(test)]

@@ -7,6 +7,7 @@ mod attend;
 mod driver;
 mod end;
 mod hold;
+mod outside;
 mod recorder;
 mod start;
 mod stopwatch;
@@ -14,6 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use outside::Sources;
 pub use table::summary;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ use crate::failure::Failure;
 pub struct LivePlan {
     /// Whom to talk to, and how.
     pub edge: EdgeSettings,
+    /// What is followed outside of the venue.
+    pub sources: Sources,
     /// Who signs.
     pub signer: Signer,
     /// Who pays.

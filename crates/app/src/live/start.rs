@@ -11,9 +11,9 @@ use oddsmith_polymarket::auth::Credentials;
 use oddsmith_polymarket::discovery::{Discovery, Sweep};
 use oddsmith_polymarket::order::OrderHasher;
 
-use super::LivePlan;
 use super::hold::WalletHold;
 use super::recorder::Recorder;
+use super::{LivePlan, Sources};
 use crate::control::{Asks, Operator};
 use crate::data::DataDir;
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ pub struct Started {
     pub known: Vec<MarketCard>,
     pub clock: Clock,
     pub settings: EdgeSettings,
+    pub sources: Sources,
     pub wallet: Wallet,
     pub lanes: Lanes,
     pub recorder: Recorder,
@@ -50,6 +51,7 @@ impl Started {
 pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let LivePlan {
         edge,
+        sources,
         signer,
         payer,
         chain_id,
@@ -117,6 +119,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
         known,
         clock,
         settings: edge,
+        sources,
         wallet,
         lanes,
         recorder,

@@ -53,6 +53,7 @@ impl Play {
         let (rest, market) = (format!("http://{address}"), format!("ws://{address}/ws/market"));
         let signer = Signer::from_hex(KNOWN_SECRETS[0]).expect("a key");
         let plan = LivePlan {
+            sources: super::Sources::default(),
             fresh: false,
             edge: config
                 .venue

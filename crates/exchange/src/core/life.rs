@@ -1,6 +1,6 @@
 //! What happens as time passes: timers, listing, tick changes, game starts, resolution, modes.
 
-use oddsmith_domain::{MarketId, Outcome, Price, Tick};
+use oddsmith_domain::{MarketId, Outcome, Price, ReferencePrice, Tick};
 
 use super::event::{CoreEvent, PublicEvent};
 use super::market::{Market, MarketSpec, MarketState};
@@ -77,6 +77,13 @@ impl Core {
         let timestamp_ms = self.now_ms();
         self.events.push(CoreEvent::Public(PublicEvent::NewMarket { market: id, timestamp_ms }));
         id
+    }
+
+    /// States what the price that decides a market must reach.
+    pub fn set_price_to_beat(&mut self, market: MarketId, price: ReferencePrice) {
+        if let Some(listed) = self.market_mut(market) {
+            listed.price_to_beat = Some(price);
+        }
     }
 
     /// Stops or resumes the taking of orders in one market. A resolved market stays closed.

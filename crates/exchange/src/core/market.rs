@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use oddsmith_domain::{
-    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, Settlement, Shares, Side, Tick,
-    TokenId, Usdc,
+    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, ReferencePrice, Settlement, Shares,
+    Side, Tick, TokenId, Usdc,
 };
 use oddsmith_polymarket::rules::{self, Said};
 use rand::RngCore;
@@ -58,6 +58,8 @@ pub struct MarketSpec {
     pub tags: Vec<String>,
     /// Where its truth is read.
     pub resolution_source: String,
+    /// Over how many seconds the price that decides it is averaged; `None` for a market that no price decides.
+    pub average_s: Option<u32>,
 }
 
 impl MarketSpec {
@@ -87,6 +89,7 @@ impl MarketSpec {
             neg_risk_group: None,
             tags: Vec::new(),
             resolution_source: String::new(),
+            average_s: None,
         }
     }
 }
@@ -154,6 +157,8 @@ pub struct Market {
     pub volume: Usdc,
     /// How many resting orders were met in each way: complementary, mint, merge.
     pub fills: [u64; 3],
+    /// What the price that decides it must reach, once that is known.
+    pub price_to_beat: Option<ReferencePrice>,
     pub(crate) book: Book,
     /// The top that was last published.
     pub(crate) published_top: (Option<u16>, Option<u16>),
@@ -179,6 +184,7 @@ impl Market {
             outstanding: [Shares::ZERO; 2],
             volume: Usdc::ZERO,
             fills: [0; 3],
+            price_to_beat: None,
             book: Book::new(),
             published_top: (None, None),
             token_texts,
@@ -213,6 +219,11 @@ impl Market {
         u64::from(self.spec.seconds_delay).saturating_mul(1_000).max(self.spec.taker_delay_ms)
     }
 
+    /// The flags of the average: whether there is one, and over how many seconds.
+    pub(crate) fn average(&self) -> Option<(bool, Option<u32>)> {
+        self.spec.average_s.map(|seconds| (seconds > 0, Some(seconds).filter(|seconds| *seconds > 0)))
+    }
+
     fn settlement(&self) -> Settlement {
         let spec = &self.spec;
         rules::settlement(&Said {
@@ -222,8 +233,8 @@ impl Market {
             outcomes: [&spec.outcomes[0], &spec.outcomes[1]],
             start_s: spec.start_s,
             end_s: spec.end_s,
-            average: None,
-            strike: None,
+            average: self.average(),
+            strike: self.price_to_beat.map(|price| price.to_string()).as_deref(),
         })
     }
 

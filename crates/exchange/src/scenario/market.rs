@@ -1,10 +1,10 @@
 //! Markets in a scenario file.
 
-use oddsmith_domain::{ExchangeKind, FeeSchedule, Shares, Tick};
+use oddsmith_domain::{ExchangeKind, FeeSchedule, Shares, Symbol, Tick};
 use serde::{Deserialize, Serialize};
 
 use crate::core::MarketSpec;
-use crate::world::{ProcessSpec, RoomSpec, TraderSpec, up_down_spec};
+use crate::world::{ContestSpec, ProcessSpec, RoomSpec, TraderSpec, up_down_spec};
 
 use super::ScenarioError;
 
@@ -62,7 +62,25 @@ pub enum Process {
         volatility: f64,
         /// The length of a window in seconds.
         window_s: u64,
+        /// Over how many seconds the price is averaged, 0 for a single print; 60, but no more than a quarter of the window, if left out.
+        #[serde(default)]
+        average_s: Option<u32>,
     },
+    /// See [`ProcessSpec::Contest`]. When a match is decided the next one is listed, with its number behind the slug.
+    Contest {
+        /// Who wins so many rounds first wins.
+        rounds: u32,
+        /// The chance that the first outcome's competitor wins a round.
+        strength: f64,
+        /// How long a round lasts on average, in seconds.
+        round_s: f64,
+        /// How much later than outside sources the traders know, in seconds.
+        lag_s: f64,
+    },
+}
+
+fn averaged(average_s: Option<u32>, window_s: u64) -> u32 {
+    average_s.unwrap_or_else(|| u32::try_from(window_s / 4).unwrap_or(60).min(60))
 }
 
 /// Who trades in a market. What is left out is as in [`TraderSpec::default`].
@@ -190,12 +208,26 @@ impl MarketEntry {
                     return refuse("a process has no negative numbers");
                 }
             }
-            Some(Process::UpDown { price, volatility, window_s, .. }) => {
+            Some(Process::UpDown { coin, price, volatility, window_s, average_s }) => {
                 if !(price.is_finite() && *price > 0.0 && volatility.is_finite() && *volatility > 0.0) {
                     return refuse("`price` and `volatility` must be positive");
                 }
                 if *window_s < 10 {
                     return refuse("`window_s` must be at least 10");
+                }
+                if u64::from(averaged(*average_s, *window_s)) > (*window_s).min(3_600) {
+                    return refuse("`average_s` must not be longer than a window, or than an hour");
+                }
+                if Symbol::new(coin).is_err() {
+                    return refuse("`coin` is made of letters and digits, twelve at most");
+                }
+            }
+            Some(Process::Contest { rounds, strength, round_s, lag_s }) => {
+                if !(1..=100).contains(rounds) || !(*strength > 0.0 && *strength < 1.0) {
+                    return refuse("a match has 1 to 100 rounds to win and a `strength` between 0 and 1");
+                }
+                if !(round_s.is_finite() && *round_s >= 1.0 && lag_s.is_finite() && *lag_s >= 0.0) {
+                    return refuse("`round_s` must be at least 1 and `lag_s` at least 0");
                 }
             }
             None => {}
@@ -216,15 +248,33 @@ impl MarketEntry {
             Process::Opinion { start, volatility, jump_rate, jump_size, pull } => {
                 ProcessSpec::Opinion { start, volatility, jump_rate, jump_size, pull }
             }
-            Process::UpDown { coin, price, volatility, window_s } => {
-                ProcessSpec::UpDown { coin, price, volatility, window_s }
+            Process::UpDown { coin, price, volatility, window_s, average_s } => {
+                let average_s = averaged(average_s, window_s);
+                ProcessSpec::UpDown { coin, price, volatility, window_s, average_s }
+            }
+            Process::Contest { rounds, strength, round_s, lag_s } => {
+                ProcessSpec::Contest(ContestSpec { rounds, strength, round_s, lag_s })
             }
         });
         let market = match &self.process {
-            Some(Process::UpDown { coin, window_s, .. }) => up_down_spec(coin, now_s - now_s % window_s, *window_s),
+            Some(Process::UpDown { coin, window_s, average_s, .. }) => {
+                up_down_spec(coin, now_s - now_s % window_s, *window_s, averaged(*average_s, *window_s))
+            }
+            Some(Process::Contest { .. }) => self.contest(now_s),
             _ => self.spec(now_s),
         };
         RoomSpec { market, process, traders: self.traders.spec() }
+    }
+
+    /// The market of a match, with rules that say what happens if it is void.
+    fn contest(&self, now_s: u64) -> MarketSpec {
+        let market = self.spec(now_s);
+        let [first, second] = &market.outcomes;
+        let description = format!(
+            "This market will resolve to \"{first}\" if {first} wins the match, and to \"{second}\" if {second} wins it. If the match is void it \
+             will resolve to 50-50."
+        );
+        MarketSpec { description, ..market }
     }
 
     /// The market that is listed at a time, given in seconds since the Unix epoch.

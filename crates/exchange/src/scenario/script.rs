@@ -12,7 +12,7 @@ use super::ScenarioError;
 
 const MILLI: Nanos = 1_000_000;
 
-/// One of the two sockets.
+/// One of the sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -20,6 +20,8 @@ pub enum Channel {
     Market,
     /// `/ws/user`.
     User,
+    /// `/binance/stream` and `/truth`: prices and reports from outside of the venue.
+    Feed,
 }
 
 /// A mode by its name; see [`Mode`].
@@ -435,7 +437,7 @@ fn strike(core: &mut Core, world: &mut World, step: &Step, now_ns: Nanos) {
         (Fault::Tick { tick, .. }, Some(market)) => core.change_tick(market, *tick, now_ns),
         (Fault::Resolve { yes, .. }, Some(market)) => core.resolve(market, *yes, now_ns),
         (Fault::Pause { .. }, Some(market)) => core.pause_market(market, !undo),
-        (Fault::Shock { to, .. }, Some(market)) => world.shock(market, *to),
+        (Fault::Shock { to, .. }, Some(market)) => world.shock(market, *to, now_ns),
         (Fault::MoveBalance { from, amount }, _) => {
             if let Some(account) = core.account_at(from) {
                 // More than there is cannot be moved; then the account simply keeps what it has.

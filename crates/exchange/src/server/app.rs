@@ -64,6 +64,12 @@ impl Desk {
 
     /// Hands everything that has happened to whoever listens.
     fn pump(&mut self, faults: &Faults) {
+        for price in self.session.world.take_prices() {
+            self.hub.tell_price(&price, faults);
+        }
+        for report in self.session.world.take_reports() {
+            self.hub.tell_report(&report, faults);
+        }
         self.session.core.drain_events(&mut self.events);
         for event in self.events.drain(..) {
             match event {

@@ -13,6 +13,7 @@ const fn place(channel: Channel) -> usize {
     match channel {
         Channel::Market => 0,
         Channel::User => 1,
+        Channel::Feed => 2,
     }
 }
 
@@ -42,13 +43,13 @@ pub(super) enum FrameFate {
 pub struct Faults {
     delay_ms: AtomicU64,
     frozen_http: AtomicBool,
-    frozen: [AtomicBool; 2],
+    frozen: [AtomicBool; 3],
     thaw: Notify,
     lose_answers: AtomicU64,
     refuse_connections: AtomicBool,
-    refused: [AtomicBool; 2],
+    refused: [AtomicBool; 3],
     skip_snapshots: AtomicU64,
-    frames: Mutex<[FrameFaults; 2]>,
+    frames: Mutex<[FrameFaults; 3]>,
     errors: Mutex<Option<Errors>>,
     skew_ms: AtomicI64,
 }
@@ -114,7 +115,7 @@ impl Faults {
         self.skip_snapshots(0);
         self.set_errors(None);
         self.set_skew_ms(0);
-        for channel in [Channel::Market, Channel::User] {
+        for channel in [Channel::Market, Channel::User, Channel::Feed] {
             self.refuse_channel(channel, false);
             self.freeze_channel(channel, false);
             self.set_frames(channel, FrameFaults::default());
@@ -208,10 +209,13 @@ impl Faults {
             "skew_ms": self.skew_ms.load(Ordering::Relaxed),
             "market_frames": frames[0],
             "user_frames": frames[1],
+            "frozen_feed": self.is_frozen(Channel::Feed),
+            "refused_feed": self.refuses_channel(Channel::Feed),
+            "feed_frames": frames[2],
         })
     }
 
-    fn lock_frames(&self) -> std::sync::MutexGuard<'_, [FrameFaults; 2]> {
+    fn lock_frames(&self) -> std::sync::MutexGuard<'_, [FrameFaults; 3]> {
         self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -36,6 +36,8 @@ pub(super) fn line(addr: SocketAddr, core: &Core) -> String {
             "ws": format!("ws://{addr}"),
             "ws_market": format!("ws://{addr}/ws/market"),
             "ws_user": format!("ws://{addr}/ws/user"),
+            "binance": format!("ws://{addr}/binance/stream"),
+            "truth": format!("ws://{addr}/truth"),
             "control": format!("http://{addr}/control"),
         },
         "chain_id": CHAIN,

@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use super::app::{App, Clock, Desk};
 use super::faults::Faults;
 use super::settings::Settings;
-use super::socket::{Answered, Inlet, Login, login, market_text, user_text};
+use super::socket::{Answered, Inlet, Login, feed_text, login, market_text, user_text};
 use super::{listener, routes};
 use crate::core::{Core, Nanos};
 use crate::scenario::{Channel, Fault, Scenario};
@@ -48,6 +48,7 @@ enum Socket {
     /// Not authenticated yet.
     Stranger,
     User(Inlet),
+    Feed(Inlet),
 }
 
 struct Line {
@@ -178,6 +179,7 @@ impl Local {
         let socket = match channel {
             Channel::Market => Socket::Market(self.app.with(|desk, _| desk.hub.join_market())),
             Channel::User => Socket::Stranger,
+            Channel::Feed => Socket::Feed(self.app.with(|desk, _| desk.hub.join_feed(false))),
         };
         self.last += 1;
         let id = SocketId(self.last);
@@ -191,6 +193,7 @@ impl Local {
         let answered = match &line.socket {
             Socket::Market(inlet) => market_text(&self.app, inlet.id, text),
             Socket::User(inlet) => user_text(&self.app, inlet.id, text),
+            Socket::Feed(inlet) => feed_text(&self.app, inlet.id, text),
             Socket::Stranger => match login(&self.app, text) {
                 Login::Pong(pong) => Answered::Text(pong),
                 Login::In(user, markets) => {
@@ -216,7 +219,7 @@ impl Local {
             }
             return Some(said);
         }
-        let (Socket::Market(inlet) | Socket::User(inlet)) = &mut line.socket else { return None };
+        let (Socket::Market(inlet) | Socket::User(inlet) | Socket::Feed(inlet)) = &mut line.socket else { return None };
         if let Ok(frame) = inlet.frames.try_recv() {
             return Some(Said::Text(frame.as_bytes().to_vec()));
         }
@@ -225,6 +228,20 @@ impl Local {
             return self.poll_said(id);
         }
         None
+    }
+
+    /// A connection that hears reports of matches; `None` while connections are refused.
+    pub fn connect_truth(&mut self) -> Option<SocketId> {
+        let id = self.connect(Channel::Feed)?;
+        let line = self.lines.get_mut(&id)?;
+        if let Socket::Feed(prices) = &line.socket {
+            let session = prices.id;
+            line.socket = Socket::Feed(self.app.with(|desk, _| {
+                desk.hub.leave(session);
+                desk.hub.join_feed(true)
+            }));
+        }
+        Some(id)
     }
 
     /// The client is gone.
@@ -237,7 +254,7 @@ impl Local {
         let Some(line) = self.lines.get_mut(&id).filter(|line| line.open) else { return };
         line.open = false;
         line.answers.push_back(Said::Closed);
-        if let Socket::Market(inlet) | Socket::User(inlet) = &line.socket {
+        if let Socket::Market(inlet) | Socket::User(inlet) | Socket::Feed(inlet) = &line.socket {
             let session = inlet.id;
             self.app.with(|desk, _| desk.hub.leave(session));
         }
@@ -313,5 +330,33 @@ mod tests {
         assert!(local.connect(Channel::Market).is_none());
         local.set_time(START + 22_000_000_000);
         assert!(local.connect(Channel::User).is_some());
+    }
+
+    #[test]
+    fn prices_are_told_in_binances_form_and_stop_when_the_feed_is_frozen() {
+        let mut local = local();
+        let feed = local.connect(Channel::Feed).expect("a connection");
+        local.text(feed, br#"{"method":"SUBSCRIBE","params":["btcusdt@bookTicker"],"id":7}"#);
+        assert_eq!(local.poll_said(feed), Some(Said::Text(br#"{"id":7,"result":null}"#.to_vec())));
+        let mut heard = |local: &mut Local, ms: u64| {
+            let now = local.now.load(Ordering::Relaxed);
+            (1..=ms / 100).for_each(|n| local.set_time(now + n * 100_000_000));
+            let said: Vec<Said> = std::iter::from_fn(|| local.poll_said(feed)).collect();
+            said.into_iter()
+                .map(|said| match said {
+                    Said::Text(text) => String::from_utf8(text).expect("text"),
+                    Said::Closed => panic!("closed"),
+                })
+                .collect::<Vec<_>>()
+        };
+        let told = heard(&mut local, 1_000);
+        assert_eq!(told.len(), 10, "{told:?}");
+        let first = r#"{"stream":"btcusdt@bookTicker","data":{"u":"#;
+        assert!(told.iter().all(|text| text.starts_with(first)), "{told:?}");
+        local.strike(Fault::FreezeChannel { channel: Channel::Feed, for_ms: 1_000 });
+        assert_eq!(heard(&mut local, 900), [""; 0]);
+        assert_eq!(heard(&mut local, 600).len(), 6, "it thaws");
+        local.text(feed, b"nonsense");
+        assert!(matches!(local.poll_said(feed), Some(Said::Text(text)) if text.starts_with(b"{\"error\"")));
     }
 }

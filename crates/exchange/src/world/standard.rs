@@ -10,6 +10,15 @@ use super::{ProcessSpec, RoomSpec, TraderSpec};
 const POLITICS: i64 = 40_000;
 const SPORTS: i64 = 50_000;
 const CRYPTO: i64 = 70_000;
+/// The venue's average since August 2026 (protocol 9.8), in seconds.
+const AVERAGE_S: u32 = 60;
+
+/// The next match of the same two competitors.
+pub(super) fn next_match(last: &MarketSpec, number: u32) -> MarketSpec {
+    let base = last.slug.rsplit_once("-match-").map_or(last.slug.as_str(), |(base, _)| base);
+    let slug = format!("{base}-match-{number}");
+    MarketSpec { event_slug: slug.clone(), slug, ..last.clone() }
+}
 
 fn fee(rate_micro: i64) -> FeeSchedule {
     FeeSchedule::new(rate_micro, 1, true).unwrap_or(FeeSchedule::FREE)
@@ -17,7 +26,7 @@ fn fee(rate_micro: i64) -> FeeSchedule {
 
 /// The market of one window of an up-or-down series.
 #[must_use]
-pub fn up_down_spec(coin: &str, start_s: u64, window_s: u64) -> MarketSpec {
+pub fn up_down_spec(coin: &str, start_s: u64, window_s: u64, average_s: u32) -> MarketSpec {
     let minutes = window_s / 60;
     let slug = format!("{coin}-updown-{minutes}m-{start_s}");
     let name = match coin {
@@ -26,10 +35,11 @@ pub fn up_down_spec(coin: &str, start_s: u64, window_s: u64) -> MarketSpec {
         "sol" => "Solana",
         other => other,
     };
+    let pair = format!("{}/USD", coin.to_ascii_uppercase());
     MarketSpec {
         question: format!("{name} Up or Down - {minutes} minutes from {start_s}"),
         description: format!(
-            "\"Up\" if the price of {name} at the end of the window is at or above the price at its beginning, else \"Down\"."
+            "\"Up\" if the {pair} value of the stream at the end of the window is at or above the one at its beginning, else \"Down\"."
         ),
         outcomes: ["Up".to_owned(), "Down".to_owned()],
         fee: fee(CRYPTO),
@@ -39,7 +49,11 @@ pub fn up_down_spec(coin: &str, start_s: u64, window_s: u64) -> MarketSpec {
         taker_delay_ms: 150,
         event_title: format!("{name} Up or Down"),
         tags: vec!["Crypto".to_owned(), "Up or Down".to_owned()],
-        resolution_source: format!("https://data.chain.link/streams/{coin}-usd"),
+        resolution_source: match average_s {
+            0 => format!("https://data.chain.link/streams/{coin}-usd"),
+            _ => format!("https://data.chain.link/streams/{coin}-usd-twap-{average_s}s-streams"),
+        },
+        average_s: Some(average_s),
         ..MarketSpec::ordinary(&slug, "")
     }
 }
@@ -70,8 +84,14 @@ fn politics(end_s: u64) -> RoomSpec {
 
 fn crypto(now_s: u64) -> RoomSpec {
     let window_s = 900;
-    let market = up_down_spec("btc", now_s - now_s % window_s, window_s);
-    let process = ProcessSpec::UpDown { coin: "btc".to_owned(), price: 100_000.0, volatility: 0.000_08, window_s };
+    let market = up_down_spec("btc", now_s - now_s % window_s, window_s, AVERAGE_S);
+    let process = ProcessSpec::UpDown {
+        coin: "btc".to_owned(),
+        price: 100_000.0,
+        volatility: 0.000_08,
+        window_s,
+        average_s: AVERAGE_S,
+    };
     let traders = TraderSpec { half_spread: 0.03, maker_rate: 1.2, noise_rate: 2.0, ..TraderSpec::default() };
     RoomSpec { market, process: Some(process), traders }
 }

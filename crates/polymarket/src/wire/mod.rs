@@ -22,7 +22,10 @@ pub use account::{
     BalanceAllowance, Heartbeat, HeartbeatReply, MakerOrder, Notification, OpenOrder, OrderScoring, Trade,
 };
 pub use data::{DataEnvelope, DataPagination, DataTrade, DataValue, DataValueV2, Position, PositionV2};
-pub use gamma::{FeeScheduleJson, GammaEvent, GammaEventsPage, GammaMarket, GammaMarketsPage, StringList};
+pub use gamma::{
+    CryptoMarketConfig, EventMetadata, EventOfMarket, FeeScheduleJson, GammaEvent, GammaEventsPage, GammaMarket,
+    GammaMarketsPage, StringList,
+};
 pub use keys::{ApiKeyCreds, ApiKeys, BanStatus, BuilderApiKey, ReadonlyApiKey, ReadonlyApiKeys};
 pub use markets::{
     ClobMarket, ClobToken, FeeDetails, FeeRate, Market, MarketByToken, MarketToken, NegRisk, Page, RewardRate, Rewards,

@@ -7,8 +7,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use oddsmith_domain::{Outcome, Price, Side, Usdc};
-use oddsmith_polymarket::wire::{FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList, Text};
+use oddsmith_domain::{Outcome, Price, ReferencePrice, Side, Usdc};
+use oddsmith_polymarket::wire::{
+    CryptoMarketConfig, EventMetadata, EventOfMarket, FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList,
+    Text,
+};
 use serde_json::{Value, json as value};
 
 use super::markets::group_id;
@@ -75,6 +78,11 @@ fn liquidity(market: &Market) -> Usdc {
     bids.chain(asks).sum()
 }
 
+fn stated_event(price: &ReferencePrice) -> EventOfMarket {
+    let metadata = EventMetadata { price_to_beat: Number::of(price), ..EventMetadata::default() };
+    EventOfMarket { event_metadata: Some(metadata) }
+}
+
 fn describe(market: &Market) -> GammaMarket {
     let spec = &market.spec;
     let closed = matches!(market.state, MarketState::Resolved(_));
@@ -136,8 +144,11 @@ fn describe(market: &Market) -> GammaMarket {
         game_start_time: spec.game_start_s.map(iso),
         event_start_time: spec.start_s.map(iso),
         group_item_title: (!spec.group_item_title.is_empty()).then(|| spec.group_item_title.clone()),
-        crypto_market_config: None,
-        events: Vec::new(),
+        crypto_market_config: market.average().map(|(twap_enabled, seconds)| CryptoMarketConfig {
+            twap_enabled,
+            twap_lookback_seconds: Number::of(seconds.unwrap_or(0)),
+        }),
+        events: market.price_to_beat.iter().map(stated_event).collect(),
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .nest("/control", control::routes())
         .route("/ws/market", axum::routing::get(socket::market_socket))
         .route("/ws/user", axum::routing::get(socket::user_socket))
+        .route("/binance/stream", axum::routing::get(socket::price_socket))
+        .route("/truth", axum::routing::get(socket::truth_socket))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
-use oddsmith_domain::{ConditionId, MarketId, Outcome};
+use oddsmith_domain::{ConditionId, MarketId, Outcome, TruthReport};
+use oddsmith_feeds::binance::encode;
 use tokio::sync::{Notify, mpsc};
 
+use super::feed::MOST_STREAMS;
 use crate::core::{PublicEvent, UserId};
 use crate::scenario::Channel;
 use crate::server::faults::{Faults, FrameFate};
+use crate::world::WorldPrice;
 
 /// Frames that may wait for one subscriber. Who falls further behind is disconnected: a client that cannot keep up must
 /// learn it, and must not cost memory.
@@ -85,16 +88,70 @@ struct UserSession {
     markets: Option<BTreeSet<ConditionId>>,
 }
 
-/// All connections of both channels.
+/// Who listens to prices or reports.
+#[derive(Debug)]
+struct FeedSession {
+    outlet: Outlet,
+    /// The streams of prices that it follows; `None` for one that hears reports of matches.
+    streams: Option<BTreeSet<String>>,
+}
+
+/// All connections of all channels.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Hub {
     next: SessionId,
     market: BTreeMap<SessionId, MarketSession>,
     watchers: BTreeMap<MarketId, BTreeSet<SessionId>>,
     user: BTreeMap<SessionId, UserSession>,
+    feed: BTreeMap<SessionId, FeedSession>,
 }
 
 impl Hub {
+    /// A connection that hears prices, or reports of matches.
+    pub(in crate::server) fn join_feed(&mut self, reports: bool) -> Inlet {
+        self.next += 1;
+        let (outlet, inlet) = Outlet::new(self.next);
+        self.feed.insert(self.next, FeedSession { outlet, streams: (!reports).then(BTreeSet::new) });
+        inlet
+    }
+
+    /// Adds streams of prices, or removes them.
+    pub(super) fn follow(&mut self, id: SessionId, add: bool, names: &[String]) {
+        let Some(streams) = self.feed.get_mut(&id).and_then(|session| session.streams.as_mut()) else { return };
+        for name in names {
+            if !add {
+                streams.remove(name);
+            } else if streams.len() < MOST_STREAMS {
+                streams.insert(name.clone());
+            }
+        }
+    }
+
+    /// Tells a coin's price to whoever follows it.
+    pub(in crate::server) fn tell_price(&mut self, price: &WorldPrice, faults: &Faults) {
+        let stream = format!("{}usdt@bookTicker", price.symbol);
+        let follows = |session: &&mut FeedSession| session.streams.as_ref().is_some_and(|all| all.contains(&stream));
+        let mut frame = None;
+        for session in self.feed.values_mut().filter(follows) {
+            let (frame, fate) = frame
+                .get_or_insert_with(|| (Utf8Bytes::from(encode(&price.ticker())), faults.frame_fate(Channel::Feed)));
+            session.outlet.offer(frame, *fate);
+        }
+    }
+
+    /// Tells what is said of a match.
+    pub(in crate::server) fn tell_report(&mut self, report: &TruthReport, faults: &Faults) {
+        let mut frame = None;
+        for session in self.feed.values_mut().filter(|session| session.streams.is_none()) {
+            let (frame, fate) = frame.get_or_insert_with(|| {
+                // A report has text keys only, so this cannot fail.
+                let text = serde_json::to_string(report).unwrap_or_default();
+                (Utf8Bytes::from(text), faults.frame_fate(Channel::Feed))
+            });
+            session.outlet.offer(frame, *fate);
+        }
+    }
+
     /// A connection of the market channel that listens to nothing yet.
     pub(in crate::server) fn join_market(&mut self) -> Inlet {
         self.next += 1;
@@ -114,6 +171,7 @@ impl Hub {
     /// Forgets a connection.
     pub(in crate::server) fn leave(&mut self, id: SessionId) {
         self.user.remove(&id);
+        self.feed.remove(&id);
         if let Some(session) = self.market.remove(&id) {
             for (market, _) in session.assets {
                 self.unwatch(market, id);
@@ -230,6 +288,7 @@ impl Hub {
         let outlets: Vec<&Outlet> = match channel {
             Channel::Market => self.market.values().map(|session| &session.outlet).collect(),
             Channel::User => self.user.values().map(|session| &session.outlet).collect(),
+            Channel::Feed => self.feed.values().map(|session| &session.outlet).collect(),
         };
         outlets.iter().for_each(|outlet| outlet.kicked.notify_one());
     }

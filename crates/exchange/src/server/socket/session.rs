@@ -142,9 +142,9 @@ pub(in crate::server) async fn user_socket(State(app): State<Arc<App>>, upgrade:
 }
 
 /// A handshake, or why it is none.
-type Handshake = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+pub(super) type Handshake = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-fn bounded(upgrade: Handshake, app: &App, channel: Channel) -> Result<WebSocketUpgrade, Fault> {
+pub(super) fn bounded(upgrade: Handshake, app: &App, channel: Channel) -> Result<WebSocketUpgrade, Fault> {
     if app.faults.refuses_channel(channel) {
         return Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "the channel is refused"));
     }
@@ -153,9 +153,9 @@ fn bounded(upgrade: Handshake, app: &App, channel: Channel) -> Result<WebSocketU
 }
 
 /// Takes the connection out of the hub, however it ends.
-struct Leave {
-    app: Arc<App>,
-    id: SessionId,
+pub(super) struct Leave {
+    pub(super) app: Arc<App>,
+    pub(super) id: SessionId,
 }
 
 impl Drop for Leave {
