@@ -110,11 +110,15 @@ fn the_readme_opens_with_the_two_commands() {
     assert_eq!(commands, ["cargo run --release -- run", "cargo test --workspace"]);
 }
 
+fn page_of_tests(file: &str) -> String {
+    page(&format!("crates/app/tests/{file}.rs"))
+}
+
 /// Every fault's row names a test that there is, and every test of a fault has a row.
 #[test]
 fn every_fault_has_a_test_and_every_test_a_row() {
     let page = fs::read_to_string(root().join("docs/reference/faults.md")).expect("the page");
-    let code = fs::read_to_string(root().join("crates/app/tests/faults.rs")).expect("the tests");
+    let code = ["faults", "feeds"].map(page_of_tests).concat();
     let after = |text: &str| text.split('(').next().unwrap_or_default().to_owned();
     let tests: Vec<String> = code.split("#[test]\nfn ").skip(1).map(after).collect();
     let rows: Vec<Vec<&str>> = page

@@ -18,7 +18,7 @@ use oddsmith_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, MarketView, Strategy, Truth, View};
+use crate::{Decision, MarketView, Opportunity, Strategy, Truth, View};
 
 /// The strategy's name.
 pub const NAME: &str = "temporal";
@@ -272,6 +272,7 @@ impl Strategy for Temporal {
                 Ok(leg) => {
                     rest.stop(Reason::Taking);
                     busy = true;
+                    decision.sees(market.id, Opportunity::Winner);
                     if let Some(truth) = market.truth {
                         self.traded.insert(market.id, truth.event_mono_ns);
                     }

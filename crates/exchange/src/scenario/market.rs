@@ -223,7 +223,7 @@ impl MarketEntry {
                 }
             }
             Some(Process::Contest { rounds, strength, round_s, lag_s }) => {
-                if !(1..=100).contains(rounds) || !(*strength > 0.0 && *strength < 1.0) {
+                if !((1..=100).contains(rounds) && *strength > 0.0 && *strength < 1.0) {
                     return refuse("a match has 1 to 100 rounds to win and a `strength` between 0 and 1");
                 }
                 if !(round_s.is_finite() && *round_s >= 1.0 && lag_s.is_finite() && *lag_s >= 0.0) {

@@ -338,7 +338,7 @@ mod tests {
         let feed = local.connect(Channel::Feed).expect("a connection");
         local.text(feed, br#"{"method":"SUBSCRIBE","params":["btcusdt@bookTicker"],"id":7}"#);
         assert_eq!(local.poll_said(feed), Some(Said::Text(br#"{"id":7,"result":null}"#.to_vec())));
-        let mut heard = |local: &mut Local, ms: u64| {
+        let heard = |local: &mut Local, ms: u64| {
             let now = local.now.load(Ordering::Relaxed);
             (1..=ms / 100).for_each(|n| local.set_time(now + n * 100_000_000));
             let said: Vec<Said> = std::iter::from_fn(|| local.poll_said(feed)).collect();

@@ -142,10 +142,9 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let spec = ContestSpec { rounds: 3, strength: 0.5, round_s: 60.0, lag_s: 8.0 };
         let mut contest = Contest::new(spec, 0, &mut rng);
-        let mut now = 0;
         let mut rounds = 0;
-        loop {
-            now = contest.next_ns();
+        let now = loop {
+            let now = contest.next_ns();
             let before = contest.fair(now);
             let over = contest.play(now, &mut rng);
             rounds += 1;
@@ -153,9 +152,9 @@ mod tests {
             assert!((contest.fair(now + 7_999_999_999) - before).abs() < 1e-12, "not yet");
             assert!((contest.fair(now + 8_000_000_000) - told).abs() < 2e-6, "now");
             if over {
-                break;
+                break now;
             }
-        }
+        };
         let last = contest.report("a-b", now);
         assert!((3..=5).contains(&rounds) && last.state == MatchState::Final, "{rounds} {last:?}");
         assert_eq!(last.first_ppm, if contest.first_won() { 1_000_000 } else { 0 });

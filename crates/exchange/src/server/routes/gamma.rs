@@ -7,10 +7,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use oddsmith_domain::{Outcome, Price, ReferencePrice, Side, Usdc};
+use oddsmith_domain::{Outcome, Price, Side, Usdc};
 use oddsmith_polymarket::wire::{
-    CryptoMarketConfig, EventMetadata, EventOfMarket, FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList,
-    Text,
+    CryptoMarketConfig, EventMetadata, FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList, Text,
 };
 use serde_json::{Value, json as value};
 
@@ -78,11 +77,6 @@ fn liquidity(market: &Market) -> Usdc {
     bids.chain(asks).sum()
 }
 
-fn stated_event(price: &ReferencePrice) -> EventOfMarket {
-    let metadata = EventMetadata { price_to_beat: Number::of(price), ..EventMetadata::default() };
-    EventOfMarket { event_metadata: Some(metadata) }
-}
-
 fn describe(market: &Market) -> GammaMarket {
     let spec = &market.spec;
     let closed = matches!(market.state, MarketState::Resolved(_));
@@ -148,7 +142,8 @@ fn describe(market: &Market) -> GammaMarket {
             twap_enabled,
             twap_lookback_seconds: Number::of(seconds.unwrap_or(0)),
         }),
-        events: market.price_to_beat.iter().map(stated_event).collect(),
+        // Shown with the market alone, by the whole event.
+        events: Vec::new(),
     }
 }
 
@@ -168,7 +163,10 @@ fn all_tags(desk: &Desk) -> Vec<String> {
 /// A market as Gamma shows it alone: with its event and tags.
 fn market_json(desk: &Desk, market: &Market) -> Value {
     let mut shown = value!(describe(market));
-    let event = event_head(desk, &[market]);
+    let mut event = event_head(desk, &[market]);
+    if let Some(price) = &market.price_to_beat {
+        event["eventMetadata"] = value!(EventMetadata { price_to_beat: Number::of(price), ..EventMetadata::default() });
+    }
     shown["events"] = value!([event]);
     shown["tags"] = tags_json(desk, &market.spec.tags);
     if let Some(ms) = Some(market.spec.taker_delay_ms).filter(|ms| *ms > 0) {
