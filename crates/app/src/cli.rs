@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::backtest::BacktestArguments;
+
 /// The words after the exit codes of every command.
 const AFTER: &str = "Data goes to standard output, talk to standard error.\n\
 Exit codes: 0 done; 1 the answer is no; 2 command line or configuration wrong; 3 failed while running.";
@@ -86,6 +88,13 @@ pub enum Command {
     /// each seed held and the totals. The first thing that must never be is printed with what came before it, and ends the command
     /// with exit code 1, as too little of anything does. The same seed does the same again.
     Simulate(SimulateArguments),
+    /// Run the engine over recordings at a venue on paper: what it would have earned, between a pessimistic and an optimistic
+    /// assumption.
+    ///
+    /// Takes raw frames (JSON lines, packed or not), tables of level changes, files of books, and our own journals; of a directory,
+    /// everything in it that is one of these. Several are merged by time of receipt. Refuses to run across holes in them unless told. A
+    /// result is always told under all three assumptions; each session leaves a journal.
+    Backtest(BacktestArguments),
     /// Make a running engine cancel everything and quote nothing, until `resume`.
     ///
     /// Ends with exit code 0 when the engine has handled it and the venue has shown that nothing is left, and with 1 when that was not
@@ -371,7 +380,7 @@ pub enum JournalAction {
 }
 
 /// A time such as `90s`, `15m`, `2h` or `90`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (&text[..at], 1),
         Some((at, 'm')) => (&text[..at], 60),

@@ -78,6 +78,11 @@ impl DataDir {
         self.root.join("recordings")
     }
 
+    /// Where backtests keep their results.
+    pub fn backtests_dir(&self) -> PathBuf {
+        self.root.join("backtests")
+    }
+
     /// Where simulations keep their journals.
     pub fn simulations_dir(&self) -> PathBuf {
         self.root.join("simulations")

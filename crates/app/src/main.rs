@@ -7,6 +7,7 @@
 //! differs, a journal is damaged, something of ours is left at the venue); 2 the command line or the configuration is wrong; 3 it
 //! failed while running.
 
+mod backtest;
 mod cli;
 mod command;
 mod config;
@@ -57,6 +58,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::simulate::run(&data, simulation)
         }
+        Command::Backtest(arguments_of) => backtest::run(&data::DataDir::find(arguments.data.as_deref()), arguments_of),
         Command::Replay { run, config, set, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::replay::run(&data.resolve(run)?, config.as_deref(), set, *json)

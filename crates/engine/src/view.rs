@@ -131,6 +131,12 @@ pub struct Totals {
 }
 
 impl Engine {
+    /// What a YES share of a market is valued at; `None` for a market that is not known, or never had a price.
+    #[must_use]
+    pub fn value(&self, market: MarketId) -> Option<Price> {
+        self.markets.get(market.index())?.mark()
+    }
+
     /// Copies out what readers want to know.
     #[must_use]
     pub fn view(&self, now: Time) -> EngineView {

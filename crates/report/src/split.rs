@@ -4,7 +4,7 @@ use std::iter::Sum;
 use std::ops::AddAssign;
 
 use oddsmith_domain::Usdc;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a profit came from. The parts always sum to the total.
 ///
@@ -12,7 +12,7 @@ use serde::Serialize;
 /// something happened (a fill, a booking) or because the mid moved, and each change is one of these parts. Mids are whole price units
 /// (0.0001), rounded half up, as the engine values holdings. The inventory part also has what is lost to rounding: less than ten
 /// millionths an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Spread captured at fills: the distance between the mid and what was paid or received, fees apart. Negative when taking.
     pub spread: Usdc,

@@ -148,6 +148,18 @@ pub fn for_replay(recorded: &str, file: Option<&Path>, sets: &[String]) -> Resul
     config.engine.to_json().map_err(|error| Failure::Usage(error.to_string()))
 }
 
+/// A configuration with flags on top.
+///
+/// # Errors
+/// As [`load`].
+pub fn with(config: Config, sets: &[String]) -> Result<Config, Failure> {
+    let usage = |problem: Problem| Failure::Usage(problem.to_string());
+    let overrides = layers::from_flags(sets).map_err(usage)?;
+    let config = layers::apply(config, &overrides).map_err(usage)?;
+    config.engine.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(config)
+}
+
 fn parse(file: Option<&Path>, text: &str, overrides: &[Override]) -> Result<Config, Problem> {
     let places = Places::of(text);
     let place = |line, column| match file {

@@ -37,7 +37,9 @@ use crate::recording::RecordingError;
 pub use catalog::{Catalogued, Form, catalog};
 use entry::Draft;
 pub use entry::{Entry, MarketNo, What};
+pub(crate) use roster::venue_ns;
 pub use roster::{Assumed, Assumptions, Roster};
+pub(crate) use table::levels;
 
 /// Frames of one half-known market that wait for its other half; more than that would be a recording of one token.
 const WAITING: usize = 256;
@@ -169,6 +171,14 @@ impl Tape {
     /// [`TapeError`] when a recording cannot be read on.
     #[allow(clippy::should_implement_trait, reason = "an entry borrows the tape, which no Iterator can express")]
     pub fn next(&mut self) -> Result<Option<&Entry>, TapeError> {
+        Ok(self.next_with_roster()?.map(|(entry, _)| entry))
+    }
+
+    /// The next entry, and the markets as far as they are known at its time; `None` at the end of all recordings.
+    ///
+    /// # Errors
+    /// [`TapeError`] when a recording cannot be read on.
+    pub fn next_with_roster(&mut self) -> Result<Option<(&Entry, &Roster)>, TapeError> {
         loop {
             if let Some(entry) = self.ready.pop_front() {
                 self.current = entry;
@@ -201,10 +211,10 @@ impl Tape {
         self.reading.counts
     }
 
-    fn hand_out(&mut self) -> &Entry {
+    fn hand_out(&mut self) -> (&Entry, &Roster) {
         self.reading.counts.entries += 1;
         self.reading.counts.frames += u64::from(matches!(self.current.what, What::Frame(_)));
-        &self.current
+        (&self.current, &self.reading.roster)
     }
 
     /// Reads a head's next entry and gives it its time.

@@ -232,7 +232,7 @@ fn texts<'t>(text: &'t str, name: &'static str) -> impl Iterator<Item = &'t str>
 }
 
 /// The newest time that the venue states in a frame, in nanoseconds; `None` when it states none.
-pub(super) fn venue_ns(frame: &[u8]) -> Option<u64> {
+pub(crate) fn venue_ns(frame: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(frame).ok()?;
     texts(text, "\"timestamp\"").filter_map(|ms| ms.parse::<u64>().ok()).max()?.checked_mul(Time::MILLI)
 }

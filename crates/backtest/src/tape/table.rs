@@ -329,7 +329,7 @@ fn snapshots(market: &Market, tokens: &[Token], ms: u64) -> String {
 }
 
 /// The levels of a token's side as the venue writes them, the best last.
-fn levels(book: &PairBook, outcome: Outcome, side: Side) -> String {
+pub(crate) fn levels(book: &PairBook, outcome: Outcome, side: Side) -> String {
     let text = |level: oddsmith_book::Level| format!(r#"{{"price":"{}","size":"{}"}}"#, level.price, level.size);
     let mut levels: Vec<String> = book.levels(outcome, side).map(text).collect();
     levels.reverse();

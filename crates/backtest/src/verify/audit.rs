@@ -20,7 +20,7 @@ use crate::recording::{MAX_PIECE_BYTES, Piece, unwrap};
 const NAMES: usize = 256;
 
 /// The state of one file's verification.
-pub(super) struct Audit {
+pub(crate) struct Audit {
     file: String,
     frames: BTreeMap<String, u64>,
     kinds: HashesByKind,
@@ -77,7 +77,7 @@ impl Audit {
     }
 
     /// Takes a frame without what was around it.
-    pub fn frame(
+    pub(crate) fn frame(
         &mut self,
         offset: u64,
         source: &str,

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::recording::{Recording, RecordingError, Table, is_parquet};
 
-use audit::Audit;
+pub(crate) use audit::Audit;
 pub use report::{Agreement, FileReport, Gap, HashesByKind, Proofs, render_table};
 pub(crate) use rows::event as row_event;
 
