@@ -139,9 +139,11 @@ fn measured(path: &Path) -> Result<MeasuredRows, Failure> {
 }
 
 type Label = Vec<(String, String)>;
+/// A configuration before the sweep, and what tells it from the others.
+type Base = (Label, Config);
 
 /// The configurations before any sweep: the configured instances together, or each named strategy by itself with its defaults.
-fn bases(config: &Config, strategies: Option<&str>) -> Result<(Vec<(Label, Config)>, Vec<(String, String)>), Failure> {
+fn bases(config: &Config, strategies: Option<&str>) -> Result<(Vec<Base>, Label), Failure> {
     let Some(strategies) = strategies else { return Ok((vec![(Vec::new(), config.clone())], Vec::new())) };
     let known = StrategyConfig::all();
     let names: Vec<&str> = if strategies == "all" {
