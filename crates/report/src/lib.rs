@@ -21,11 +21,32 @@
 //! Its parts sum to the ledger's profit, realised and not realised, to the millionth, because every part is a difference of the same
 //! quantity before and after something that happened; see [`Split`].
 
+//! # Reports
+//!
+//! [`Record::read`] gathers a journal, [`Report::new`] makes plain data of it, and the data becomes a page ([`page`]), JSON (it is
+//! [`serde::Serialize`]) or tables ([`tables`]).
+
 mod account;
 mod attribution;
 mod books;
+mod chart;
+mod fills;
+mod orders;
+mod page;
+mod record;
+mod report;
+mod series;
 mod split;
+pub mod stats;
+mod tables;
 
 pub use attribution::{Attribution, HORIZON_NS};
 pub use books::Books;
+pub use fills::{FillRow, HORIZONS_S, MarkoutRow, SETTLEMENT};
+pub use orders::{AheadRow, OrderRow, OrderSums, Uptime};
+pub use page::page;
+pub use record::{Record, RecordError, Stop};
+pub use report::{Attributed, Identity, Latency, Line, MarketLine, Opinion, Report, UptimeLine};
+pub use series::Series;
 pub use split::Split;
+pub use tables::tables;

@@ -1,0 +1,443 @@
+//! Everything that a report needs of a run, gathered in one pass over its journal.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+use oddsmith_domain::{
+    Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketEvent, MarketId, Outcome, Output,
+    OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Side, Time, Usdc,
+};
+use oddsmith_journal::{CodecError, Ending, ReadError, Reader, decode_input, decode_output};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::attribution::Attribution;
+use crate::fills::{Fills, NewFill};
+use crate::orders::{Orders, yes_terms};
+use crate::series::Series;
+use crate::stats::{DrawdownMeter, HalfLife};
+
+/// How often holdings are looked at for the half-life and the mean inventory.
+const LOOK_S: f64 = 5.0;
+/// How often profit is noted at most, in seconds.
+const NOTE_S: f64 = 1.0;
+/// How often the mid of a market is noted as what the book says of its outcome, in seconds.
+const OPINION_S: f64 = 60.0;
+/// How many stops are listed; the others are counted.
+const STOPS: usize = 400;
+
+/// Why a run cannot be reported.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// Its journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record cannot be understood.
+    #[error("record {record}: {source}: use the build that wrote the journal")]
+    Codec {
+        /// The record.
+        record: u64,
+        /// Why.
+        source: CodecError,
+    },
+    /// There is nothing to report.
+    #[error("the journal has no setup: nothing was run")]
+    Empty,
+}
+
+/// One market of a run.
+#[derive(Debug, Default)]
+pub(crate) struct MarketNote {
+    pub(crate) slug: String,
+    pub(crate) question: String,
+    /// The mid of YES in dollars.
+    pub(crate) mids: Series,
+    pub(crate) pays: Option<Price>,
+    /// What the mid said once a minute before it was decided.
+    pub(crate) opinions: Vec<f64>,
+    asked_s: f64,
+}
+
+/// What an instance held in a market.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    /// YES less NO, in shares.
+    pub(crate) net: Series,
+    /// How fast it goes back to nothing.
+    pub(crate) life: HalfLife,
+    /// Sums over the looks: of the absolute inventory in shares, and of its value at the mid.
+    pub(crate) looks: (f64, f64, u64),
+}
+
+/// Something that stopped trading somewhere, and why.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Stop {
+    /// Where: the wallet, a market, an instance.
+    pub scope: String,
+    /// Why.
+    pub cause: String,
+    /// When it began, in seconds since the Unix epoch.
+    pub from_s: f64,
+    /// When it ended; `None` if it had not when the run ended.
+    pub to_s: Option<f64>,
+}
+
+/// A run, gathered. See the [module](self).
+#[derive(Debug, Default)]
+pub struct Record {
+    pub(crate) run: RunId,
+    pub(crate) setup: Option<Setup>,
+    pub(crate) config_hash: String,
+    pub(crate) restored: Option<RunId>,
+    pub(crate) closed: Option<&'static str>,
+    pub(crate) records: [u64; 2],
+    pub(crate) began: Option<Time>,
+    pub(crate) now: Time,
+    pub(crate) attribution: Attribution,
+    pub(crate) markets: BTreeMap<MarketId, MarketNote>,
+    pub(crate) holdings: BTreeMap<(InstanceId, MarketId), Holding>,
+    pub(crate) orders: Orders,
+    pub(crate) fills: Fills,
+    pub(crate) capital: Option<Usdc>,
+    pub(crate) outside: Usdc,
+    pub(crate) equity: Series,
+    pub(crate) drawdown: Series,
+    pub(crate) meter: DrawdownMeter,
+    /// Profit at the end of each whole minute: the minute since the Unix epoch, and the profit.
+    pub(crate) minutes: Vec<(u64, f64)>,
+    noted_s: f64,
+    looked_s: f64,
+    pub(crate) waits: BTreeMap<&'static str, Wait>,
+    asked: BTreeMap<u64, (&'static str, Time)>,
+    pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) stops: Vec<Stop>,
+    pub(crate) stops_left_out: u64,
+}
+
+/// How long something took, in microseconds.
+#[derive(Debug)]
+pub(crate) struct Wait(pub(crate) Histogram<u64>);
+
+impl Wait {
+    fn note(waits: &mut BTreeMap<&'static str, Wait>, stage: &'static str, ns: u64) {
+        // Two digits from a microsecond to an hour fit any machine.
+        let fresh = || Histogram::new_with_bounds(1, 3_600_000_000, 2).ok().map(Wait);
+        if !waits.contains_key(stage)
+            && let Some(wait) = fresh()
+        {
+            waits.insert(stage, wait);
+        }
+        if let Some(wait) = waits.get_mut(stage) {
+            wait.0.saturating_record((ns / 1_000).clamp(1, 3_600_000_000));
+        }
+    }
+}
+
+impl Record {
+    /// Gathers the journal in `dir`.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn read(dir: &Path) -> Result<Record, RecordError> {
+        let mut reader = Reader::open(dir)?;
+        let mut record = Record { run: reader.run(), ..Record::default() };
+        while let Some(next) = reader.next()? {
+            let codec = |source| RecordError::Codec { record: next.sequence, source };
+            if next.head.kind.is_input() {
+                record.input(&decode_input(next.payload).map_err(codec)?, next.head.time);
+            } else if next.head.kind.is_output() {
+                record.output(&decode_output(next.payload).map_err(codec)?);
+            }
+        }
+        record.closed = match reader.ending()? {
+            Ending::Sealed => None,
+            Ending::Open => Some("the run was not closed: it still works, or was killed"),
+            Ending::Torn(_) => Some("the journal's end is damaged: what was lost is not in here"),
+        };
+        record.finish();
+        if record.setup.is_none() { Err(RecordError::Empty) } else { Ok(record) }
+    }
+
+    /// Takes the next input, with its time.
+    pub fn input(&mut self, input: &Input<'_>, now: Time) {
+        self.records[0] += 1;
+        self.now = now;
+        self.began.get_or_insert(now);
+        self.fills.age(now, self.attribution.books());
+        self.attribution.input(input, now);
+        self.orders.at(now);
+        match input {
+            Input::Setup(setup) => self.begin(setup),
+            Input::Restore(restore) => self.restored = Some(restore.run),
+            Input::Market { .. } => self.frame(),
+            Input::Gateway(result) => self.answered(result.action.0, &result.outcome),
+            _ => {}
+        }
+        self.look();
+    }
+
+    fn begin(&mut self, setup: &Setup) {
+        self.run = setup.run;
+        self.config_hash = hex::encode(Sha256::digest(setup.config.as_bytes()));
+        self.setup = Some(setup.clone());
+    }
+
+    /// Notes the mids of the markets in the last frame, and how late it came.
+    fn frame(&mut self) {
+        let (at, books) = (seconds(self.now), self.attribution.books());
+        let mut stated_ms = 0;
+        for event in &books.batch().events {
+            let (market, ms) = match event {
+                MarketEvent::Snapshot(header) => (header.asset.market(), 0),
+                MarketEvent::Change(change) => (change.asset.market(), change.timestamp_ms),
+                MarketEvent::LastTrade { asset, timestamp_ms, .. } => (asset.market(), *timestamp_ms),
+                MarketEvent::BestBidAsk { asset, .. } | MarketEvent::TickChange { asset, .. } => (asset.market(), 0),
+                MarketEvent::Resolved { .. } => continue,
+            };
+            stated_ms = stated_ms.max(ms);
+            let Some(note) = self.markets.get_mut(&market) else { continue };
+            let Some(mid) = books.book(market).and_then(|book| book.mid(Outcome::Yes)) else { continue };
+            note.mids.push_change(at, mid);
+            if note.pays.is_none() && at - note.asked_s >= OPINION_S {
+                note.asked_s = at;
+                note.opinions.push(mid);
+            }
+        }
+        if stated_ms > 0 {
+            let late_ns = self.now.wall_ns.saturating_sub(stated_ms.saturating_mul(Time::MILLI));
+            Wait::note(&mut self.waits, "market frame: venue's time to ours", late_ns);
+        }
+    }
+
+    fn answered(&mut self, action: u64, outcome: &GatewayOutcome) {
+        if let Some((stage, since)) = self.asked.remove(&action) {
+            Wait::note(&mut self.waits, stage, self.now.since(since));
+        }
+        let what = match outcome {
+            GatewayOutcome::Place(PlaceOutcome::Refused { code, .. }) => format!("order refused: {}", word(code)),
+            GatewayOutcome::Place(PlaceOutcome::Unknown(cause)) => format!("order unknown: {}", word(cause)),
+            GatewayOutcome::Place(PlaceOutcome::NotSent(cause)) => format!("order not sent: {}", word(cause)),
+            _ => return,
+        };
+        self.count(what);
+    }
+
+    fn count(&mut self, what: String) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Takes the next output of the last input.
+    pub fn output(&mut self, output: &Output) {
+        self.records[1] += 1;
+        let stands_before = self.attribution.books();
+        match &output.body {
+            OutputBody::Action(action) => {
+                let stage = match action {
+                    Action::Place(place) => {
+                        self.orders.placed(place, self.now, stands_before.book(place.asset.market()));
+                        "order: decided to answered"
+                    }
+                    Action::Cancel { .. } => "cancel: decided to answered",
+                    Action::CancelAll | Action::CancelMarket { .. } => "cancel all: decided to answered",
+                    Action::Fetch(_) => "read: decided to answered",
+                    Action::Heartbeat => "heartbeat: sent to answered",
+                    _ => return,
+                };
+                self.asked.insert(output.seq, (stage, self.now));
+            }
+            OutputBody::Event(event) => {
+                if let Event::Fill { .. } = event {
+                    self.filled(event);
+                }
+                self.attribution.output(output);
+                self.event(event);
+            }
+        }
+    }
+
+    fn filled(&mut self, event: &Event) {
+        let Event::Fill { trade, order, instance, asset, side, price, size, fee, taker, movement, .. } = event else {
+            return;
+        };
+        let fill = NewFill {
+            key: (*trade, *order),
+            instance: instance.unwrap_or(InstanceId::WALLET),
+            asset: *asset,
+            side: *side,
+            price: *price,
+            size: *size,
+            fee: *fee,
+            taker: *taker,
+            cash: movement.cash,
+        };
+        let waited = self.orders.filled(order, *size, self.now);
+        if let Some(ns) = waited {
+            Wait::note(&mut self.waits, "order: taken by the venue to first fill", ns);
+        }
+        self.fills.add(fill, waited, self.now, self.attribution.books());
+    }
+
+    fn event(&mut self, event: &Event) {
+        let at = seconds(self.now);
+        match event {
+            Event::Numbered { market, card } => {
+                let note = self.markets.entry(*market).or_default();
+                (note.slug, note.question) = (card.slug.clone(), card.question.clone());
+            }
+            Event::Resolved { market, yes, .. } => {
+                let note = self.markets.entry(*market).or_default();
+                note.pays = Some(*yes);
+                note.mids.push(at, yes.to_f64());
+            }
+            Event::Order { order, to, .. } => self.orders.moved(order, *to, self.now),
+            Event::Settlement { trade, order, status } => self.fills.settled((*trade, *order), *status),
+            Event::Ledger { instance, market, account } => {
+                let net = (account.shares[0] - account.shares[1]).to_f64();
+                self.holdings.entry((*instance, *market)).or_default().net.push_change(at, net);
+                self.note_profit();
+            }
+            Event::Capital { capital, change, cause } => {
+                self.capital = Some(*capital);
+                if matches!(cause, CapitalCause::Deposit | CapitalCause::Withdrawal) {
+                    self.outside += *change;
+                }
+            }
+            Event::Denied { denial, .. } => self.count(format!("order not built: {}", word(denial))),
+            Event::Withdrawn { why, .. } => self.count(format!("order withdrawn: {}", word(why))),
+            Event::Difference { kind, .. } => self.count(format!("account differs: {}", word(kind))),
+            Event::Undecodable { .. } => self.count("frame not understood".to_owned()),
+            Event::SlowEvaluation { took_us, .. } => {
+                Wait::note(&mut self.waits, "evaluations that were too slow", took_us.saturating_mul(1_000));
+            }
+            Event::DoubtBegan { scope, cause } => {
+                let (scope, cause) = (self.scope(*scope), word(cause));
+                self.stop(scope, cause);
+            }
+            Event::DoubtEnded { scope } => {
+                let scope = self.scope(*scope);
+                for stop in self.stops.iter_mut().filter(|stop| stop.scope == scope && stop.to_s.is_none()) {
+                    stop.to_s = Some(at);
+                }
+            }
+            Event::Latched(latched) => self.stop(format!("latch on {}", word(&latched.scope)), word(&latched.latch)),
+            Event::Unlatched { scope, latch } => {
+                let (scope, cause) = (format!("latch on {}", word(scope)), word(latch));
+                let mut open = self.stops.iter_mut().filter(|stop| stop.scope == scope && stop.cause == cause);
+                if let Some(stop) = open.find(|stop| stop.to_s.is_none()) {
+                    stop.to_s = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn scope(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Wallet => "wallet".to_owned(),
+            Scope::Market(market) => self.slug(market),
+            Scope::Instance(instance) => self.name(instance),
+        }
+    }
+
+    fn stop(&mut self, scope: String, cause: String) {
+        if self.stops.len() >= STOPS {
+            self.stops_left_out += 1;
+        } else {
+            self.stops.push(Stop { scope, cause, from_s: seconds(self.now), to_s: None });
+        }
+    }
+
+    /// Looks at profit and holdings, every so often.
+    fn look(&mut self) {
+        let at = seconds(self.now);
+        if at - self.noted_s >= NOTE_S {
+            self.note_profit();
+        }
+        if at - self.looked_s < LOOK_S {
+            return;
+        }
+        // After a pause there is one look, not the many that were missed.
+        self.looked_s = at;
+        for ((_, market), holding) in &mut self.holdings {
+            let held = holding.net.latest().unwrap_or_default();
+            holding.life.add(held);
+            let mid = self.attribution.books().mark(*market).map_or(0.5, Price::to_f64);
+            let worth = if held < 0.0 { -held * (1.0 - mid) } else { held * mid };
+            holding.looks = (holding.looks.0 + held.abs(), holding.looks.1 + worth, holding.looks.2 + 1);
+        }
+    }
+
+    fn note_profit(&mut self) {
+        let at = seconds(self.now);
+        self.noted_s = at;
+        let profit = self.attribution.split().total.to_f64();
+        self.equity.push_change(at, profit);
+        let minute = (at / 60.0) as u64;
+        match self.minutes.last_mut() {
+            Some(last) if last.0 == minute => last.1 = profit,
+            _ => self.minutes.push((minute, profit)),
+        }
+        let fall = self.meter.add(at, profit + self.base());
+        self.drawdown.push_change(at, -fall);
+    }
+
+    /// What profit is counted from, in dollars.
+    pub(crate) fn base(&self) -> f64 {
+        self.capital.map_or(0.0, Usdc::to_f64)
+    }
+
+    fn finish(&mut self) {
+        if self.began.is_some() {
+            self.note_profit();
+        }
+        self.orders.finish(self.now);
+        let books = self.attribution.books();
+        self.fills.finish(|market| books.is_decided(market).then(|| books.mark(market)).flatten());
+    }
+
+    /// An instance's name.
+    pub(crate) fn name(&self, instance: InstanceId) -> String {
+        match self.attribution.names().get(usize::from(instance.0)) {
+            Some(name) => name.clone(),
+            None => "nobody".to_owned(),
+        }
+    }
+
+    /// A market's name.
+    pub(crate) fn slug(&self, market: MarketId) -> String {
+        match self.markets.get(&market) {
+            Some(note) => note.slug.clone(),
+            None if market == MarketId::CLOSED => "earlier markets".to_owned(),
+            None => format!("market {}", market.0),
+        }
+    }
+
+    /// The seconds from the first record to the last.
+    pub(crate) fn span_s(&self) -> f64 {
+        self.began.map_or(0.0, |began| self.now.since(began) as f64 / 1e9)
+    }
+}
+
+/// A moment in seconds since the Unix epoch.
+pub(crate) fn seconds(time: Time) -> f64 {
+    time.wall_ns as f64 / 1e9
+}
+
+/// A side and a price as they are for YES.
+pub(crate) fn in_yes(asset: AssetId, side: Side, price: Price) -> (Side, Price) {
+    yes_terms(asset.outcome(), side, price)
+}
+
+/// A value of the domain in words.
+fn word(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        if c.is_uppercase() && at > 0 && out.ends_with(|c: char| c.is_lowercase()) {
+            out.push(' ');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
