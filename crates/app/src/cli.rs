@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::backtest::BacktestArguments;
+use crate::command::report::{CalibrateArguments, CompareArguments, ReportArguments};
 
 /// The words after the exit codes of every command.
 const AFTER: &str = "Data goes to standard output, talk to standard error.\n\
@@ -148,6 +149,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a page of a run: what it earned and why, its fills, markouts, quotes, stops and statistics.
+    ///
+    /// Writes one HTML file that needs nothing else, and prints where it is.
+    Report(ReportArguments),
+    /// Lay two runs over each other: profit, inventory, fills, figures, and the settings in which they differ.
+    Compare(CompareArguments),
+    /// Fit fill models to own orders of runs, or to recorded order outcomes, and say how sure the result is.
+    Calibrate(CalibrateArguments),
     /// Watch over a run from a process of its own: cancel everything when its journal stands still.
     ///
     /// Works with the run's API credentials, never with the signing key. Ends with exit code 0 when the run has ended and left nothing

@@ -83,6 +83,9 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::audit::run(&data.resolve(run)?, *json)
         }
+        Command::Report(call) => command::report::report(&data::DataDir::find(arguments.data.as_deref()), call),
+        Command::Compare(call) => command::report::compare(&data::DataDir::find(arguments.data.as_deref()), call),
+        Command::Calibrate(call) => command::report::calibrate(&data::DataDir::find(arguments.data.as_deref()), call),
         Command::Guard(call) => command::guard::run(&data::DataDir::find(arguments.data.as_deref()), call),
         Command::Journal { action } => command::journal::run(arguments, action),
     }

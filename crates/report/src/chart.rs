@@ -67,6 +67,8 @@ pub(crate) struct Chart {
     pub(crate) zero: bool,
     /// Whether time is counted from the beginning, not by the clock.
     pub(crate) elapsed: bool,
+    /// The time that is shown; that of the points if not given.
+    pub(crate) span: Option<(f64, f64)>,
 }
 
 /// Bars with names, of amounts above and below zero.
@@ -82,7 +84,11 @@ const NARROW: u32 = 370;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// Draws for both widths; `title` is for those who cannot see it.
-fn both(title: &str, height: [u32; 2], draw: impl Fn(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn) -> String {
+fn both(
+    title: &str,
+    height: [u32; 2],
+    draw: impl Fn(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn,
+) -> String {
     let mut out = String::new();
     for (class, width, height) in [("wide", WIDE, height[0]), ("narrow", NARROW, height[1])] {
         let mut svg = String::new();
@@ -91,7 +97,13 @@ fn both(title: &str, height: [u32; 2], draw: impl Fn(&DrawingArea<SVGBackend<'_>
         drop(root);
         match drawn {
             Ok(()) => out += &dress(&svg, class, title, (width, height)),
-            Err(error) => out += &format!("<p class=\"{class}\">{} could not be drawn: {}</p>\n", escape(title), escape(&error.to_string())),
+            Err(error) => {
+                out += &format!(
+                    "<p class=\"{class}\">{} could not be drawn: {}</p>\n",
+                    escape(title),
+                    escape(&error.to_string())
+                )
+            }
         }
     }
     out
@@ -100,7 +112,10 @@ fn both(title: &str, height: [u32; 2], draw: impl Fn(&DrawingArea<SVGBackend<'_>
 /// Gives a drawing the page's colours and size.
 fn dress(svg: &str, class: &str, title: &str, (width, height): (u32, u32)) -> String {
     let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let head = format!("<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">", escape(title));
+    let head = format!(
+        "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
+        escape(title)
+    );
     let mut out = head + body;
     let inks = [Ink::Text, Ink::Grid, Ink::Gain, Ink::Loss].into_iter().chain((0..LINES).map(Ink::Line));
     for ink in inks {
@@ -140,7 +155,8 @@ impl Chart {
         if points().next().is_none() {
             return "<p class=\"none\">nothing to draw</p>\n".to_owned();
         }
-        let (x, y) = (range(points().map(|p| p.0), false, 0.0), range(points().map(|p| p.1), self.zero, 0.06));
+        let x = range(points().map(|p| p.0).chain(self.span.into_iter().flat_map(|(a, b)| [a, b])), false, 0.0);
+        let y = range(points().map(|p| p.1), self.zero, 0.06);
         both(title, [300, 230], |root| self.on(root, x, y))
     }
 
@@ -150,7 +166,7 @@ impl Chart {
             .margin(6)
             .margin_right(if narrow { 14 } else { 24 })
             .x_label_area_size(26)
-            .y_label_area_size(if narrow { 50 } else { 62 })
+            .y_label_area_size(if narrow { 52 } else { 64 })
             .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
         let (grid, elapsed) = (Ink::Grid.stand_in(), self.elapsed);
         chart
@@ -160,7 +176,7 @@ impl Chart {
             .light_line_style(TRANSPARENT)
             .bold_line_style(grid)
             .axis_style(grid)
-            .label_style(text(13))
+            .label_style(text(15))
             .x_label_formatter(&|at| if elapsed { lasted(*at) } else { clock(*at, x.1 - x.0) })
             .y_label_formatter(&|value| amount(*value, y.1 - y.0))
             .draw()?;
@@ -189,7 +205,7 @@ impl Bars<'_> {
 
     fn on(&self, root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn {
         let width = root.dim_in_pixel().0 as i32;
-        let (names, values) = (if width < 600 { 122 } else { 190 }, 92);
+        let (names, values) = (if width < 600 { 130 } else { 190 }, 92);
         let room = f64::from(width - names - values - 16);
         let (low, high) = range(self.rows.iter().map(|row| row.1), true, 0.0);
         let at = |value: f64| names + 8 + ((value - low) / (high - low) * room) as i32;
@@ -200,7 +216,7 @@ impl Bars<'_> {
             let ink = if *value < 0.0 { Ink::Loss } else { Ink::Gain };
             let (a, b) = (at(value.min(0.0)), at(value.max(0.0)));
             root.draw(&Rectangle::new([(a, y), (b.max(a + 1), y + 16)], ink.stand_in().filled()))?;
-            let right = text(13).pos(Pos::new(HPos::Right, VPos::Center));
+            let right = text(15).pos(Pos::new(HPos::Right, VPos::Center));
             root.draw(&Text::new(name.clone(), (names, y + 8), right.clone()))?;
             root.draw(&Text::new(format!("{value:+.*}", self.decimals), (width - 6, y + 8), right))?;
         }
@@ -300,7 +316,7 @@ mod tests {
     fn colours_are_the_pages_and_nothing_else() {
         let line = Line { ink: Ink::Line(0), points: vec![(0.0, 1.0), (60.0, 3.0), (90.0, 2.0)], steps: true };
         let marks = Marks { ink: Ink::Gain, up: true, points: vec![(30.0, 2.0)] };
-        let svg = Chart { lines: vec![line], marks: vec![marks], zero: true, elapsed: false }.draw("a <chart>");
+        let svg = Chart { lines: vec![line], marks: vec![marks], zero: true, ..Chart::default() }.draw("a <chart>");
         assert_eq!(svg.matches("<svg ").count(), 2, "{svg}");
         for part in ["var(--line0)", "var(--gain)", "var(--text)", "var(--grid)", "a &lt;chart&gt;", "00:01:0"] {
             assert!(svg.contains(part), "{part} in {svg}");
@@ -320,8 +336,14 @@ mod tests {
         assert_eq!(clock(1_790_000_000.0, 100.0), "14:13:20");
         assert_eq!(clock(1_790_000_000.0, 1e6), "09-21 14h");
         assert_eq!((civil(0), civil(19_782), civil(20_717)), ((1970, 1, 1), (2024, 2, 29), (2026, 9, 21)));
-        assert_eq!([lasted(59.4), lasted(61.0), lasted(7_260.0), lasted(200_000.0)], ["59 s", "1 min 01 s", "2 h 01 min", "2 d 07 h"]);
-        assert_eq!((amount(-0.001, 3.0), amount(12.0, 30.0), amount(0.123_46, 0.01)), ("0.0".into(), "12".into(), "0.1235".into()));
+        assert_eq!(
+            [lasted(59.4), lasted(61.0), lasted(7_260.0), lasted(200_000.0)],
+            ["59 s", "1 min 01 s", "2 h 01 min", "2 d 07 h"]
+        );
+        assert_eq!(
+            (amount(-0.001, 3.0), amount(12.0, 30.0), amount(0.123_46, 0.01)),
+            ("0.0".into(), "12".into(), "0.1235".into())
+        );
         assert_eq!(stairs(&[(0.0, 1.0), (2.0, 5.0)], 3.0), [(0.0, 1.0), (2.0, 1.0), (2.0, 5.0), (3.0, 5.0)]);
     }
 }

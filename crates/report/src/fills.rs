@@ -22,6 +22,7 @@ const LISTED: usize = 100_000;
 pub(crate) struct NewFill {
     pub(crate) key: (TradeId, OrderId),
     pub(crate) instance: InstanceId,
+    pub(crate) held: Shares,
     pub(crate) asset: AssetId,
     pub(crate) side: Side,
     pub(crate) price: Price,
@@ -58,6 +59,8 @@ pub struct FillRow {
     pub taker: bool,
     /// What changed hands, without the fee.
     pub notional: Usdc,
+    /// What its instance held in the market after it: YES less NO.
+    pub held: Shares,
     /// The mid of YES at that moment, in dollars.
     pub mid: Option<f64>,
     /// How long after its order was taken, in nanoseconds, if it was that order's first.
@@ -136,6 +139,7 @@ impl Fills {
             fee: fill.fee,
             taker: fill.taker,
             notional,
+            held: fill.held,
             mid: mid(books, market),
             waited_ns,
             undone: false,

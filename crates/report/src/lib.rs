@@ -29,7 +29,9 @@
 mod account;
 mod attribution;
 mod books;
+pub mod calibrate;
 mod chart;
+mod compare;
 mod fills;
 mod orders;
 mod page;
@@ -42,6 +44,7 @@ mod tables;
 
 pub use attribution::{Attribution, HORIZON_NS};
 pub use books::Books;
+pub use compare::{Comparison, Differing, Pair};
 pub use fills::{FillRow, HORIZONS_S, MarkoutRow, SETTLEMENT};
 pub use orders::{AheadRow, OrderRow, OrderSums, Uptime};
 pub use page::page;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use oddsmith_book::PairBook;
-use oddsmith_domain::{
-    InstanceId, MarketId, OrderId, OrderState, Outcome, PlaceOrder, Price, Shares, Side, Time,
-};
+use oddsmith_domain::{InstanceId, MarketId, OrderId, OrderState, Outcome, PlaceOrder, Price, Shares, Side, Time};
 use serde::Serialize;
+
+use crate::calibrate::{Level, Outcome as Ended};
 
 /// How many ended orders are listed; all are counted.
 const LISTED: usize = 100_000;
@@ -39,6 +39,8 @@ pub struct OrderRow {
     pub filled: Shares,
     /// What the book showed at its price when it was decided: what it queued behind, if nothing there was ours.
     pub ahead: Option<Shares>,
+    /// What happened at its price from then to its end; `None` for one that may not rest, or where there was no book.
+    pub level: Option<Level>,
     /// When it was decided, in nanoseconds since the Unix epoch.
     pub placed_ns: u64,
     /// From then until the venue took it, in nanoseconds.
@@ -59,6 +61,23 @@ struct Open {
     placed: Time,
     taken: Option<Time>,
     working: bool,
+    /// What the book showed at its price last.
+    shown: Shares,
+}
+
+impl Open {
+    /// The book showed something at its price, after trades of so many shares there.
+    fn look(&mut self, shown: Shares, traded: Shares) {
+        let before = std::mem::replace(&mut self.shown, shown);
+        let Some(level) = self.row.level.as_mut() else { return };
+        level.traded += traded;
+        let change = shown - before + traded;
+        if change.is_negative() {
+            level.cancelled += -change;
+        } else {
+            level.behind += change;
+        }
+    }
 }
 
 /// How long an instance quoted a market, in nanoseconds.
@@ -146,6 +165,7 @@ impl Orders {
         let market = place.asset.market();
         let (side, price) = yes_terms(place.asset.outcome(), place.side(), place.price);
         self.sums.orders += 1;
+        let ahead = book.map(|book| book.size_at(Outcome::Yes, side, price).shares);
         let row = OrderRow {
             order: place.id,
             instance: place.instance,
@@ -154,7 +174,8 @@ impl Orders {
             price,
             size: place.size,
             filled: Shares::ZERO,
-            ahead: book.map(|book| book.size_at(Outcome::Yes, side, price).shares),
+            ahead,
+            level: ahead.filter(|_| place.order_type.rests()).map(|_| Level::default()),
             placed_ns: now.wall_ns,
             taken_ns: None,
             first_fill_ns: None,
@@ -162,10 +183,20 @@ impl Orders {
             rests: place.order_type.rests(),
             state: OrderState::PendingNew,
         };
-        self.open.insert(place.id, Open { row, placed: now, taken: None, working: false });
+        let shown = row.ahead.unwrap_or_default();
+        self.open.insert(place.id, Open { row, placed: now, taken: None, working: false, shown });
         let quotes = self.quotes.entry((place.instance, market)).or_default();
         if quotes.since == 0 {
             quotes.since = now.mono_ns;
+        }
+    }
+
+    /// A market's book changed: what that says about the levels at which orders rest.
+    pub(crate) fn looked(&mut self, market: MarketId, book: &PairBook, trades: &[(Price, Shares)]) {
+        for open in self.open.values_mut().filter(|open| open.row.market == market) {
+            let shown = book.size_at(Outcome::Yes, open.row.side, open.row.price).shares;
+            let traded = trades.iter().filter(|trade| trade.0 == open.row.price).map(|trade| trade.1).sum();
+            open.look(shown, traded);
         }
     }
 
@@ -210,6 +241,10 @@ impl Orders {
     fn end(&mut self, open: Open, now: Time) {
         let mut row = open.row;
         row.rested_ns = open.taken.map(|taken| now.since(taken));
+        if let Some(level) = row.level.as_mut() {
+            // The book shows our own order, too: it is not behind itself.
+            level.behind = (level.behind - row.size).max(Shares::ZERO);
+        }
         let hit = row.filled.is_positive();
         let sums = &mut self.sums;
         sums.filled += row.filled;
@@ -244,5 +279,21 @@ impl Orders {
 
     pub(crate) fn uptime(&self) -> impl Iterator<Item = (InstanceId, MarketId, Uptime)> + '_ {
         self.quotes.iter().map(|(&(instance, market), quotes)| (instance, market, quotes.uptime))
+    }
+}
+
+impl OrderRow {
+    /// What became of it, for a fit of fill models; `None` for an order that never rested, or of which it is not known what it queued
+    /// behind.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Ended> {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let level = self.level?;
+        Some(Ended {
+            ahead: self.ahead?,
+            level: Some(level),
+            rested_s: seconds(self.rested_ns?),
+            filled_s: self.first_fill_ns.map(seconds),
+        })
     }
 }

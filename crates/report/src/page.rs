@@ -155,7 +155,10 @@ fn head(report: &Report, out: &mut String) {
     }
     if report.left_out != [0, 0] {
         let [fills, orders] = report.left_out;
-        put!(out, "<p class=\"warn\">{fills} fills and {orders} orders are in the sums, but not in markouts, charts and tables.</p>\n");
+        put!(
+            out,
+            "<p class=\"warn\">{fills} fills and {orders} orders are in the sums, but not in markouts, charts and tables.</p>\n"
+        );
     }
 }
 
@@ -204,17 +207,32 @@ fn attribution(report: &Report, out: &mut String) {
     *out += "<h3>By market</h3>\n";
     *out += &table(&columns, &rows(&all.markets));
     if all.markets.len() > ROWS {
-        put!(out, "<p>The {ROWS} with the largest totals of {}; the others are in the tables of <code>--csv</code>.</p>\n", all.markets.len());
+        put!(
+            out,
+            "<p>The {ROWS} with the largest totals of {}; the others are in the tables of <code>--csv</code>.</p>\n",
+            all.markets.len()
+        );
     }
 }
 
 fn profit(report: &Report, out: &mut String) {
     section(out, "Profit and drawdown", "In pUSD, realised and not, at the last mids.");
     let line = |points, steps, ink| Line { ink, points, steps };
-    let chart = |points, ink| Chart { lines: vec![line(points, true, ink)], zero: true, ..Chart::default() };
+    let span = span(report);
+    let chart = |points, ink| Chart { lines: vec![line(points, true, ink)], zero: true, span, ..Chart::default() };
     *out += &chart(report.equity.points(STRETCHES), Ink::Line(0)).draw("Profit over time");
     *out += "<h3>Below the peak</h3>\n";
     *out += &chart(report.drawdown.points(STRETCHES), Ink::Loss).draw("Drawdown over time");
+}
+
+/// The time that all charts of a run show.
+fn span(report: &Report) -> Option<(f64, f64)> {
+    Some((report.began_s, report.began_s + report.span_s))
+}
+
+/// So many of something.
+fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
 /// Every so many of the points, so that there are not too many.
@@ -237,11 +255,11 @@ fn markets(report: &Report, out: &mut String) {
         let paid = market.paid.map_or_else(String::new, |paid| format!("; decided, YES paid {paid}"));
         put!(
             out,
-            "<h3>{}</h3>\n<p>{} {} buys and {} sales of YES exposure{}.</p>\n",
+            "<h3>{}</h3>\n<p>{} {} and {} of YES exposure{}.</p>\n",
             escape(&market.slug),
             escape(&market.question),
-            buys.len(),
-            sales.len(),
+            count(buys.len(), "buy"),
+            count(sales.len(), "sale"),
             escape(&paid)
         );
         let inks = [("mid", Ink::Line(0)), ("buy", Ink::Gain), ("sale", Ink::Loss)];
@@ -252,6 +270,7 @@ fn markets(report: &Report, out: &mut String) {
                 Marks { ink: Ink::Gain, up: true, points: thin(buys) },
                 Marks { ink: Ink::Loss, up: false, points: thin(sales) },
             ],
+            span: span(report),
             ..Chart::default()
         };
         *out += &chart.draw("Mid and fills over time");
@@ -267,7 +286,8 @@ fn markets(report: &Report, out: &mut String) {
             points: series.points(STRETCHES),
             steps: true,
         });
-        *out += &Chart { lines: lines.collect(), zero: true, ..Chart::default() }.draw("Inventory over time");
+        *out += &Chart { lines: lines.collect(), zero: true, span: span(report), ..Chart::default() }
+            .draw("Inventory over time");
     }
     if report.markets.len() > CHARTS {
         put!(out, "<p>The {CHARTS} markets with the most fills of {}.</p>\n", report.markets.len());
@@ -299,7 +319,12 @@ fn markouts(report: &Report, out: &mut String) {
         .map(|row| {
             let cents = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{:+.3}", v * 100.0));
             let weak = if row.fills < 30 { " (few)" } else { "" };
-            let mut cells = vec![format!("{}{weak}", row.group), row.fills.to_string(), format!("{:.0}", row.shares), cents(row.captured)];
+            let mut cells = vec![
+                format!("{}{weak}", row.group),
+                row.fills.to_string(),
+                format!("{:.0}", row.shares),
+                cents(row.captured),
+            ];
             cells.extend(row.after.iter().map(|(value, n)| format!("{} ({n})", cents(*value))));
             cells
         })
@@ -431,7 +456,8 @@ pub(crate) fn figures(figures: &[Figure]) -> String {
         .iter()
         .map(|figure| {
             let value = figure.value.map_or_else(|| "not defined".to_owned(), number);
-            let warning = if figure.is_weak() { format!("too few: {} are needed", figure.least) } else { String::new() };
+            let warning =
+                if figure.is_weak() { format!("too few: {} are needed", figure.least) } else { String::new() };
             vec![figure.name.clone(), value, figure.n.to_string(), warning]
         })
         .collect();
@@ -451,5 +477,9 @@ fn config(report: &Report, out: &mut String) {
     section(out, "Configuration", "");
     // A JSON value always has a text.
     let text = serde_json::to_string_pretty(&report.config).unwrap_or_default();
-    put!(out, "<details><summary>The engine's, as it was when the run began</summary><pre>{}</pre></details>\n", escape(&text));
+    put!(
+        out,
+        "<details><summary>The engine's, as it was when the run began</summary><pre>{}</pre></details>\n",
+        escape(&text)
+    );
 }

@@ -1,12 +1,12 @@
 //! Everything that a report needs of a run, gathered in one pass over its journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hdrhistogram::Histogram;
 use oddsmith_domain::{
     Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketEvent, MarketId, Outcome, Output,
-    OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Side, Time, Usdc,
+    OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time, Usdc,
 };
 use oddsmith_journal::{CodecError, Ending, ReadError, Reader, decode_input, decode_output};
 use sha2::{Digest, Sha256};
@@ -64,6 +64,8 @@ pub(crate) struct MarketNote {
 pub(crate) struct Holding {
     /// YES less NO, in shares.
     pub(crate) net: Series,
+    /// The same now, exactly.
+    exact: Shares,
     /// How fast it goes back to nothing.
     pub(crate) life: HalfLife,
     /// Sums over the looks: of the absolute inventory in shares, and of its value at the mid.
@@ -187,7 +189,12 @@ impl Record {
     fn frame(&mut self) {
         let (at, books) = (seconds(self.now), self.attribution.books());
         let mut stated_ms = 0;
+        let (mut touched, mut trades) = (BTreeSet::new(), Vec::new());
         for event in &books.batch().events {
+            if let MarketEvent::LastTrade { asset, price, size, .. } = event {
+                let yes = if asset.outcome() == Outcome::Yes { *price } else { price.complement() };
+                trades.push((asset.market(), (yes, *size)));
+            }
             let (market, ms) = match event {
                 MarketEvent::Snapshot(header) => (header.asset.market(), 0),
                 MarketEvent::Change(change) => (change.asset.market(), change.timestamp_ms),
@@ -196,12 +203,19 @@ impl Record {
                 MarketEvent::Resolved { .. } => continue,
             };
             stated_ms = stated_ms.max(ms);
+            touched.insert(market);
             let Some(note) = self.markets.get_mut(&market) else { continue };
             let Some(mid) = books.book(market).and_then(|book| book.mid(Outcome::Yes)) else { continue };
             note.mids.push_change(at, mid);
             if note.pays.is_none() && at - note.asked_s >= OPINION_S {
                 note.asked_s = at;
                 note.opinions.push(mid);
+            }
+        }
+        for market in touched {
+            let own: Vec<_> = trades.iter().filter(|trade| trade.0 == market).map(|trade| trade.1).collect();
+            if let Some(book) = books.book(market) {
+                self.orders.looked(market, book, &own);
             }
         }
         if stated_ms > 0 {
@@ -260,9 +274,12 @@ impl Record {
         let Event::Fill { trade, order, instance, asset, side, price, size, fee, taker, movement, .. } = event else {
             return;
         };
+        let owner = instance.unwrap_or(InstanceId::WALLET);
+        let held = self.holdings.get(&(owner, asset.market())).map_or(Shares::ZERO, |holding| holding.exact);
         let fill = NewFill {
             key: (*trade, *order),
-            instance: instance.unwrap_or(InstanceId::WALLET),
+            instance: owner,
+            held: held + movement.shares[0] - movement.shares[1],
             asset: *asset,
             side: *side,
             price: *price,
@@ -293,8 +310,13 @@ impl Record {
             Event::Order { order, to, .. } => self.orders.moved(order, *to, self.now),
             Event::Settlement { trade, order, status } => self.fills.settled((*trade, *order), *status),
             Event::Ledger { instance, market, account } => {
-                let net = (account.shares[0] - account.shares[1]).to_f64();
-                self.holdings.entry((*instance, *market)).or_default().net.push_change(at, net);
+                let net = account.shares[0] - account.shares[1];
+                let holding = self.holdings.entry((*instance, *market)).or_default();
+                if holding.net.is_empty() {
+                    holding.net.push(self.began.map_or(at, seconds), 0.0);
+                }
+                holding.exact = net;
+                holding.net.push_change(at, net.to_f64());
                 self.note_profit();
             }
             Event::Capital { capital, change, cause } => {

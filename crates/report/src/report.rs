@@ -296,7 +296,10 @@ fn groups(rows: &[FillRow]) -> Vec<MarkoutRow> {
         markouts("taker", rows.iter().filter(|row| row.taker)),
         markouts("buys of YES exposure", rows.iter().filter(|row| row.side == Side::Buy)),
         markouts("sales of YES exposure", rows.iter().filter(|row| row.side == Side::Sell)),
-        markouts("within 1 s of being taken", rows.iter().filter(|row| row.waited_ns.is_some_and(|ns| ns <= 1_000_000_000))),
+        markouts(
+            "within 1 s of being taken",
+            rows.iter().filter(|row| row.waited_ns.is_some_and(|ns| ns <= 1_000_000_000)),
+        ),
     ];
     for tenth in 0..10u16 {
         let of = |row: &&FillRow| (row.price.units() / 1_000).min(9) == tenth;
@@ -345,10 +348,12 @@ fn statistics(record: &Record) -> Vec<Figure> {
         out.push(Figure::new(of("probability that the Sharpe ratio is above 0"), psr, n, RETURNS));
         out.push(Figure::new(of("profit factor"), profit_factor(&returns), n, RETURNS));
         out.push(Figure::new(of("hit rate"), hit_rate(&returns), n, RETURNS));
-        let yearly = mean(&returns).map(|mean| mean * DAYS * 1_440.0 / minutes as f64);
-        let worst = record.meter.worst().part;
-        let calmar = yearly.filter(|_| worst > 0.0).map(|yearly| yearly / worst);
-        out.push(Figure::new(of("Calmar ratio"), calmar, n, RETURNS));
+        // What a few minutes would make in a year is no number.
+        if minutes == 1_440 {
+            let (yearly, worst) = (mean(&returns).map(|mean| mean * DAYS), record.meter.worst().part);
+            let calmar = yearly.filter(|_| worst > 0.0).map(|yearly| yearly / worst);
+            out.push(Figure::new(of("Calmar ratio"), calmar, n, RETURNS));
+        }
     }
     let (worst, noted) = (record.meter.worst(), record.minutes.len());
     out.push(Figure::new("deepest drawdown, dollars", Some(worst.value), noted, RETURNS));

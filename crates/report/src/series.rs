@@ -95,7 +95,8 @@ impl Series {
             let Some((first, rest)) = chunk.split_first() else { continue };
             let mut joined = *first;
             rest.iter().for_each(|stretch| joined.join(*stretch));
-            let (a, b) = if joined.low.0 <= joined.high.0 { (joined.low, joined.high) } else { (joined.high, joined.low) };
+            let (a, b) =
+                if joined.low.0 <= joined.high.0 { (joined.low, joined.high) } else { (joined.high, joined.low) };
             points.push(a);
             if a.0 < b.0 {
                 points.push(b);
@@ -123,11 +124,17 @@ mod tests {
     #[test]
     fn a_short_line_is_kept_whole_and_a_long_one_keeps_its_extremes() {
         let mut line = Series::default();
-        [(1.0, 5.0), (2.0, 5.0), (3.0, 4.0), (4.0, 4.0)].map(|(t, v)| line.push_change(t, v));
+        [(1.0, 5.0), (2.0, 5.0), (3.0, 4.0), (4.0, 4.0)].iter().for_each(|(t, v)| line.push_change(*t, *v));
         assert_eq!(line.points(100), [(1.0, 5.0), (3.0, 4.0)]);
         let mut line = Series::default();
         for n in 0..1_000_000u32 {
-            let value = if n == 123_456 { 99.0 } else if n == 876_543 { -99.0 } else { f64::from(n % 7) };
+            let value = if n == 123_456 {
+                99.0
+            } else if n == 876_543 {
+                -99.0
+            } else {
+                f64::from(n % 7)
+            };
             line.push(f64::from(n), value);
         }
         assert!(line.stretches.len() < MOST);

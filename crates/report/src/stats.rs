@@ -343,8 +343,8 @@ mod tests {
         near(Some(looks * 5.0), 18.5, 0.05);
         assert_eq!(life.n(), 9);
         let (mut flips, mut grows) = (HalfLife::default(), HalfLife::default());
-        [1.0, -1.0, 1.0].map(|held| flips.add(held));
-        [1.0, 2.0, 4.0].map(|held| grows.add(held));
+        [1.0, -1.0, 1.0].into_iter().for_each(|held| flips.add(held));
+        [1.0, 2.0, 4.0].into_iter().for_each(|held| grows.add(held));
         assert_eq!((flips.halves(), grows.halves()), (Some(Halves::AtOnce), Some(Halves::Never)));
         assert_eq!(HalfLife::default().halves(), None);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use oddsmith_domain::OrderState;
+
 use crate::fills::HORIZONS_S;
 use crate::report::Report;
 use crate::split::Split;
@@ -68,14 +70,14 @@ fn inventory(report: &Report) -> String {
 fn fills(report: &Report) -> String {
     let horizons = HORIZONS_S.map(|s| format!("markout_{s}s"));
     let mut out = format!(
-        "time_ns,trade,order,instance,market,token,side,price,size,notional,fee,role,mid,waited_ns,undone,{},markout_settlement\n",
+        "time_ns,trade,order,instance,market,token,side,price,size,notional,fee,role,inventory_after,mid,waited_ns,undone,{},markout_settlement\n",
         horizons.join(",")
     );
     for fill in &report.fills {
         let markouts = fill.markouts.map(or_empty);
         line!(
             out,
-            "{},{},{},{},{},{:?},{},{},{},{},{},{},{},{},{},{}",
+            "{},{},{},{},{},{:?},{},{},{},{},{},{},{},{},{},{},{}",
             fill.at_ns,
             fill.trade,
             fill.order,
@@ -88,6 +90,7 @@ fn fills(report: &Report) -> String {
             fill.notional,
             fill.fee,
             if fill.taker { "taker" } else { "maker" },
+            fill.held,
             or_empty(fill.mid),
             or_empty(fill.waited_ns),
             fill.undone,
@@ -99,13 +102,26 @@ fn fills(report: &Report) -> String {
 
 fn orders(report: &Report) -> String {
     let mut out =
-        "placed_ns,order,instance,market,side,price,size,filled,queue_ahead,taken_after_ns,first_fill_after_ns,rested_ns,rests,state\n"
+        "placed_ms,ended_ms,order,instance,market,side,price,size,filled,queue_ahead,behind,cancelled,traded,first_fill_ms,result,rests,state\n"
             .to_owned();
     for row in &report.order_rows {
+        let level = row.level.map_or_else(
+            || [const { String::new() }; 3],
+            |level| [level.behind, level.cancelled, level.traded].map(|shares| shares.to_string()),
+        );
+        // Times are those of resting: from when the venue took it.
+        let taken = row.placed_ns.saturating_add(row.taken_ns.unwrap_or_default());
+        let ms = |ns: u64| format!("{:.3}", ns as f64 / 1e6);
+        let result = match row.state {
+            OrderState::Filled => "filled",
+            _ if row.filled.is_positive() => "partial",
+            _ => "cancelled",
+        };
         line!(
             out,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{:?}",
-            row.placed_ns,
+            "{},{},{},{},{},{},{},{},{},{},{},{},{result},{},{:?}",
+            ms(taken),
+            ms(taken.saturating_add(row.rested_ns.unwrap_or_default())),
             row.order,
             field(report.name(row.instance)),
             field(report.slug(row.market)),
@@ -114,9 +130,8 @@ fn orders(report: &Report) -> String {
             row.size,
             row.filled,
             or_empty(row.ahead),
-            or_empty(row.taken_ns),
-            or_empty(row.first_fill_ns),
-            or_empty(row.rested_ns),
+            level.join(","),
+            or_empty(row.first_fill_ns.map(|ns| ms(taken.saturating_add(ns)))),
             row.rests,
             row.state
         );
@@ -127,7 +142,15 @@ fn orders(report: &Report) -> String {
 fn statistics(report: &Report) -> String {
     let mut out = "name,value,n,least,too_few\n".to_owned();
     for figure in &report.statistics {
-        line!(out, "{},{},{},{},{}", field(&figure.name), or_empty(figure.value), figure.n, figure.least, figure.is_weak());
+        line!(
+            out,
+            "{},{},{},{},{}",
+            field(&figure.name),
+            or_empty(figure.value),
+            figure.n,
+            figure.least,
+            figure.is_weak()
+        );
     }
     out
 }

@@ -10,6 +10,7 @@ pub mod operator;
 pub mod profile;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod simulate;
 pub mod verify;

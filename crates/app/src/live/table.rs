@@ -212,6 +212,7 @@ pub fn summary(end: &LiveEnd) -> String {
         let _ = writeln!(out, "  {count} times: {fault}");
     }
     let _ = writeln!(out, "journal: {}", end.dir.display());
+    let _ = writeln!(out, "for a page of it: oddsmith report {}", end.dir.display());
     out
 }
 

@@ -1,0 +1,216 @@
+//! `oddsmith report`, `oddsmith compare` and `oddsmith calibrate`: what journals tell.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use oddsmith_report::calibrate::{self, Family, Fit, Outcome, Survival};
+use oddsmith_report::{Comparison, Identity, Record, RecordError, Report, page, tables};
+
+use crate::data::{DataDir, Run};
+use crate::failure::Failure;
+
+/// What to report.
+#[derive(Debug, clap::Args)]
+pub struct ReportArguments {
+    /// A run: its id or the start of it, a path, or `latest`.
+    #[arg(default_value = "latest")]
+    pub run: String,
+    /// Write the page here; `report.html` in the run's directory if not given, `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the report as one JSON object instead of writing a page.
+    #[arg(long)]
+    pub json: bool,
+    /// Write tables into this directory instead of a page: attribution, equity, inventory, fills, orders, statistics.
+    #[arg(long, value_name = "DIR")]
+    pub csv: Option<PathBuf>,
+}
+
+/// What to compare.
+#[derive(Debug, clap::Args)]
+pub struct CompareArguments {
+    /// The first run: its id or the start of it, a path, or `latest`.
+    #[arg(value_name = "RUN")]
+    pub first: String,
+    /// The second.
+    #[arg(value_name = "RUN")]
+    pub second: String,
+    /// Write the page here; `compare.html` in the second run's directory if not given, `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the comparison as one JSON object instead of writing a page.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to fit fill models to.
+#[derive(Debug, clap::Args)]
+pub struct CalibrateArguments {
+    /// Runs whose own orders are taken: ids or their starts, paths, or `latest`.
+    #[arg(value_name = "RUN", required_unless_present = "outcomes")]
+    pub runs: Vec<String>,
+    /// Files of recorded order outcomes, as comma-separated values.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub outcomes: Vec<PathBuf>,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Carries `report` out.
+pub fn report(data: &DataDir, arguments: &ReportArguments) -> Result<(), Failure> {
+    let run = data.resolve(&arguments.run)?;
+    let report = gather(data, &run)?;
+    if let Some(dir) = &arguments.csv {
+        for (name, text) in tables(&report) {
+            write(&dir.join(name), &text)?;
+        }
+    }
+    if arguments.json {
+        return print(&json(&report)?);
+    }
+    if arguments.csv.is_some() && arguments.out.is_none() {
+        return Ok(());
+    }
+    put(arguments.out.as_deref(), &run.dir.join("report.html"), &page(&report))
+}
+
+/// Carries `compare` out.
+pub fn compare(data: &DataDir, arguments: &CompareArguments) -> Result<(), Failure> {
+    let (first, second) = (data.resolve(&arguments.first)?, data.resolve(&arguments.second)?);
+    let reports = [gather(data, &first)?, gather(data, &second)?];
+    let comparison = Comparison::new(&reports[0], &reports[1]);
+    if arguments.json {
+        return print(&json(&comparison)?);
+    }
+    let page = comparison.page(&reports[0], &reports[1]);
+    put(arguments.out.as_deref(), &second.dir.join("compare.html"), &page)
+}
+
+/// The report of a run.
+fn gather(data: &DataDir, run: &Run) -> Result<Report, Failure> {
+    let record = Record::read(&run.dir).map_err(|error| match error {
+        RecordError::Read(error) => error.into(),
+        RecordError::Codec { .. } | RecordError::Empty => Failure::Answer(format!("{}: {error}", run.dir.display())),
+    })?;
+    Ok(Report::new(record, identity(data, run)?))
+}
+
+fn identity(data: &DataDir, run: &Run) -> Result<Identity, Failure> {
+    let Some(manifest) = &run.manifest else { return Ok(Identity::default()) };
+    let (mut chain, mut next) = (Vec::new(), manifest.predecessor);
+    let runs = data.runs()?;
+    while let Some(before) = next.filter(|before| !chain.contains(before)) {
+        chain.push(before);
+        let manifests = || runs.iter().filter_map(|run| run.manifest.as_ref());
+        next = manifests().find(|manifest| manifest.run_id == before).and_then(|manifest| manifest.predecessor);
+    }
+    Ok(Identity {
+        version: manifest.version.clone(),
+        command: manifest.command.clone(),
+        venue: manifest.venue.clone(),
+        chain,
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    Ok(serde_json::to_string(value).map_err(|error| Failure::Running(error.to_string()))? + "\n")
+}
+
+/// Writes a page where it shall be, and says where that is.
+fn put(wanted: Option<&Path>, usual: &Path, page: &str) -> Result<(), Failure> {
+    match wanted {
+        Some(path) if path == Path::new("-") => print(page),
+        path => {
+            let path = path.unwrap_or(usual);
+            write(path, page)?;
+            print(&format!("{}\n", path.display()))
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Running(format!("cannot write {}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(path, text).map_err(failed)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
+}
+
+/// What a calibration found.
+#[derive(serde::Serialize)]
+struct Calibrated {
+    schema_version: u32,
+    orders: usize,
+    survival: Vec<Survival>,
+    /// By the name of the model: what was fitted, or why nothing was.
+    fits: Vec<(String, Result<Fit, String>)>,
+}
+
+/// Carries `calibrate` out.
+pub fn calibrate(data: &DataDir, arguments: &CalibrateArguments) -> Result<(), Failure> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for name in &arguments.runs {
+        let report = gather(data, &data.resolve(name)?)?;
+        outcomes.extend(report.order_rows.iter().filter_map(oddsmith_report::OrderRow::outcome));
+    }
+    for path in &arguments.outcomes {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
+        let rows = calibrate::read(&text).map_err(|error| Failure::Answer(format!("{}: {error}", path.display())))?;
+        outcomes.extend(rows);
+    }
+    if outcomes.is_empty() {
+        return Err(Failure::Answer("there is no order that rested: nothing can be fitted".to_owned()));
+    }
+    let fits = Family::ALL
+        .map(|family| (family.to_string(), calibrate::fit(&outcomes, family).map_err(|error| error.to_string())));
+    let found = Calibrated {
+        schema_version: 1,
+        orders: outcomes.len(),
+        survival: calibrate::survival(&outcomes),
+        fits: fits.into(),
+    };
+    print(&if arguments.json { json(&found)? } else { told(&found) })
+}
+
+fn told(found: &Calibrated) -> String {
+    let mut text = format!(
+        "{} orders that rested\n\nchance of a fill, with its standard error, by what stood ahead\n",
+        found.orders
+    );
+    for bin in &found.survival {
+        let name = if bin.above < 0.0 { "nothing".to_owned() } else { format!("more than {}", bin.above) };
+        text += &format!("  {name:<16}{:>7} orders {:>6} filled", bin.orders, bin.filled);
+        for chance in &bin.within {
+            text += &match (chance.probability, chance.error) {
+                (Some(p), Some(e)) => format!("   {} s: {p:.3} ±{e:.3} ({})", chance.within_s, chance.n),
+                _ => format!("   {} s: not known", chance.within_s),
+            };
+        }
+        text += "\n";
+    }
+    text += "\nqueue models, the best fit first; intervals hold the true number in nine of ten samples\n";
+    let mut fits: Vec<_> = found.fits.iter().collect();
+    let score = |fit: &Result<Fit, String>| fit.as_ref().map_or(f64::NEG_INFINITY, |fit| fit.log_likelihood);
+    fits.sort_by(|a, b| score(&b.1).total_cmp(&score(&a.1)));
+    for (name, fit) in fits {
+        text += &match fit {
+            Err(why) => format!("  {name:<12} not fitted: {why}\n"),
+            Ok(fit) => {
+                let n = fit.n.map_or_else(String::new, |n| format!("n {:.3} [{:.3}, {:.3}], ", n.value, n.low, n.high));
+                let w = fit.width;
+                format!(
+                    "  {name:<12} {n}width {:.1} [{:.1}, {:.1}] shares, log-likelihood {:.2}, {} orders\n",
+                    w.value, w.low, w.high, fit.log_likelihood, fit.orders
+                )
+            }
+        };
+    }
+    text
+}
