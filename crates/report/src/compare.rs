@@ -19,6 +19,9 @@ const CHARTS: usize = 6;
 /// How many marks of a kind a chart has at most.
 const MARKS: usize = 300;
 
+/// A line's points.
+type Points = Vec<(f64, f64)>;
+
 /// A setting that the runs do not share.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Differing {
@@ -125,7 +128,7 @@ impl Comparison {
         points.into_iter().map(|(at, value)| (at - zero, value)).collect()
     }
 
-    fn lines(&self, parts: [(&Report, Option<Vec<(f64, f64)>>); 2]) -> Chart {
+    fn lines(&self, parts: [(&Report, Option<Points>); 2]) -> Chart {
         let lines = (0..).zip(parts).filter_map(|(n, (report, points))| {
             Some(Line { ink: Ink::Line(n), points: self.shift(report, points?), steps: true })
         });

@@ -362,7 +362,7 @@ mod tests {
     fn a_drawdown_lasts_until_a_higher_peak() {
         let mut meter = DrawdownMeter::default();
         let falls = [(0.0, 10.0), (1.0, 8.0), (2.0, 9.0), (5.0, 10.0), (6.0, 9.5)].map(|(t, e)| meter.add(t, e));
-        assert_eq!(falls, [0.0, 2.0, 1.0, 0.0, 0.5]);
+        assert_eq!(falls.map(|fall| fall.to_string()), ["0", "2", "1", "0", "0.5"]);
         assert_eq!(meter.worst(), Drawdown { value: 2.0, part: 0.2, longest: 5.0 });
     }
 
