@@ -49,6 +49,8 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
     /// Whether the value stays what it is until the next point.
     pub(crate) steps: bool,
+    /// Until when the last value of such a line holds; to the end of the chart if not given.
+    pub(crate) until: Option<f64>,
 }
 
 /// Points that are marked: triangles that point up or down.
@@ -181,7 +183,7 @@ impl Chart {
             .y_label_formatter(&|value| amount(*value, y.1 - y.0))
             .draw()?;
         for line in &self.lines {
-            let points = if line.steps { stairs(&line.points, x.1) } else { line.points.clone() };
+            let points = if line.steps { stairs(&line.points, line.until.unwrap_or(x.1)) } else { line.points.clone() };
             chart.draw_series(LineSeries::new(points, line.ink.stand_in().stroke_width(2)))?;
         }
         for marks in &self.marks {
@@ -314,7 +316,8 @@ mod tests {
 
     #[test]
     fn colours_are_the_pages_and_nothing_else() {
-        let line = Line { ink: Ink::Line(0), points: vec![(0.0, 1.0), (60.0, 3.0), (90.0, 2.0)], steps: true };
+        let line =
+            Line { ink: Ink::Line(0), points: vec![(0.0, 1.0), (60.0, 3.0), (90.0, 2.0)], steps: true, until: None };
         let marks = Marks { ink: Ink::Gain, up: true, points: vec![(30.0, 2.0)] };
         let svg = Chart { lines: vec![line], marks: vec![marks], zero: true, ..Chart::default() }.draw("a <chart>");
         assert_eq!(svg.matches("<svg ").count(), 2, "{svg}");

@@ -130,7 +130,8 @@ impl Comparison {
 
     fn lines(&self, parts: [(&Report, Option<Points>); 2]) -> Chart {
         let lines = (0..).zip(parts).filter_map(|(n, (report, points))| {
-            Some(Line { ink: Ink::Line(n), points: self.shift(report, points?), steps: true })
+            let until = self.shift(report, vec![(report.began_s + report.span_s, 0.0)]).first().map(|end| end.0);
+            Some(Line { ink: Ink::Line(n), points: self.shift(report, points?), steps: true, until })
         });
         Chart { lines: lines.collect(), zero: true, elapsed: !self.by_clock, ..Chart::default() }
     }

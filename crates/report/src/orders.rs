@@ -153,14 +153,9 @@ pub(crate) struct Orders {
     pub(crate) sums: OrderSums,
     pub(crate) by_ahead: [AheadRow; 7],
     quotes: BTreeMap<(InstanceId, MarketId), Quotes>,
-    now: Time,
 }
 
 impl Orders {
-    pub(crate) fn at(&mut self, now: Time) {
-        self.now = now;
-    }
-
     pub(crate) fn placed(&mut self, place: &PlaceOrder, now: Time, book: Option<&PairBook>) {
         let market = place.asset.market();
         let (side, price) = yes_terms(place.asset.outcome(), place.side(), place.price);

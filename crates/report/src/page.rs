@@ -217,7 +217,7 @@ fn attribution(report: &Report, out: &mut String) {
 
 fn profit(report: &Report, out: &mut String) {
     section(out, "Profit and drawdown", "In pUSD, realised and not, at the last mids.");
-    let line = |points, steps, ink| Line { ink, points, steps };
+    let line = |points, steps, ink| Line { ink, points, steps, until: None };
     let span = span(report);
     let chart = |points, ink| Chart { lines: vec![line(points, true, ink)], zero: true, span, ..Chart::default() };
     *out += &chart(report.equity.points(STRETCHES), Ink::Line(0)).draw("Profit over time");
@@ -265,7 +265,7 @@ fn markets(report: &Report, out: &mut String) {
         let inks = [("mid", Ink::Line(0)), ("buy", Ink::Gain), ("sale", Ink::Loss)];
         *out += &legend(&inks.map(|(name, ink)| (name.to_owned(), ink)));
         let chart = Chart {
-            lines: vec![Line { ink: Ink::Line(0), points: market.mids.points(STRETCHES), steps: true }],
+            lines: vec![Line { ink: Ink::Line(0), points: market.mids.points(STRETCHES), steps: true, until: None }],
             marks: vec![
                 Marks { ink: Ink::Gain, up: true, points: thin(buys) },
                 Marks { ink: Ink::Loss, up: false, points: thin(sales) },
@@ -285,6 +285,7 @@ fn markets(report: &Report, out: &mut String) {
             ink: Ink::Line(n),
             points: series.points(STRETCHES),
             steps: true,
+            until: None,
         });
         *out += &Chart { lines: lines.collect(), zero: true, span: span(report), ..Chart::default() }
             .draw("Inventory over time");
