@@ -255,7 +255,7 @@ mod tests {
         let told = problem(&text, &[]);
         assert_eq!(told, "my.yaml:9:5: unknown key `engine.timing.debouce_ms`: did you mean `debounce_ms`?");
         let far = problem(&format!("{ONE}colour: red\n"), &[]);
-        assert!(far.contains("my.yaml:8:1") && far.contains("venue, exchange, journal, guard, engine"), "{far}");
+        assert!(far.contains("my.yaml:8:1") && far.contains("venue, exchange, feeds, journal, guard, engine"), "{far}");
         let strategy = problem(&ONE.replace("skewed_maker", "skewed_taker"), &[]);
         assert!(strategy.contains("my.yaml:6:9") && strategy.contains("did you mean `skewed_maker`?"), "{strategy}");
         let parameter = problem(&ONE.replace("target_spread", "target_spred"), &[]);
