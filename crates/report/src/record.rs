@@ -95,7 +95,11 @@ pub struct Record {
     pub(crate) closed: Option<&'static str>,
     pub(crate) records: [u64; 2],
     pub(crate) began: Option<Time>,
+    /// The time of the last input on the run's own clock: the wall time at its begin, and what passed since on the clock that never goes
+    /// back. Recordings, and wall clocks that are set, do.
     pub(crate) now: Time,
+    /// The wall time of the last input, as it was.
+    wall_ns: u64,
     pub(crate) attribution: Attribution,
     pub(crate) markets: BTreeMap<MarketId, MarketNote>,
     pub(crate) holdings: BTreeMap<(InstanceId, MarketId), Holding>,
@@ -164,9 +168,10 @@ impl Record {
     /// Takes the next input, with its time.
     pub fn input(&mut self, input: &Input<'_>, now: Time) {
         self.records[0] += 1;
-        self.now = now;
-        self.began.get_or_insert(now);
-        self.fills.age(now, self.attribution.books());
+        let began = *self.began.get_or_insert(now);
+        self.wall_ns = now.wall_ns;
+        self.now = began.plus_ns(now.since(began));
+        self.fills.age(self.now, self.attribution.books());
         self.attribution.input(input, now);
         match input {
             Input::Setup(setup) => self.begin(setup),
@@ -218,7 +223,7 @@ impl Record {
             }
         }
         if stated_ms > 0 {
-            let late_ns = self.now.wall_ns.saturating_sub(stated_ms.saturating_mul(Time::MILLI));
+            let late_ns = self.wall_ns.saturating_sub(stated_ms.saturating_mul(Time::MILLI));
             Wait::note(&mut self.waits, "market frame: venue's time to ours", late_ns);
         }
     }

@@ -327,7 +327,7 @@ fn returns(record: &Record, minutes: u64) -> Vec<f64> {
     // A period in which nothing was noted is one in which nothing changed; the first and the last are not whole.
     ends.windows(2)
         .flat_map(|pair| {
-            let idle = (pair[1].0 - pair[0].0).saturating_sub(1).min(100_000);
+            let idle = pair[1].0.saturating_sub(pair[0].0).saturating_sub(1).min(100_000);
             std::iter::repeat_n(0.0, idle as usize).chain(std::iter::once((pair[1].1 - pair[0].1) / base))
         })
         .collect()
