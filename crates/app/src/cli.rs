@@ -137,6 +137,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         state: PathBuf,
     },
+    /// Run a queue model over stated histories of a level: what stands before an order, and what of it is filled, after each event.
+    ///
+    /// Prints one line of JSON for each sequence. The schema is in docs/reference/queue.md. Ends with exit code 1 at the first sequence
+    /// that is none.
+    Queue(QueueArguments),
     /// Prove from a run's journal that it kept to its limits and that its ledger is right.
     ///
     /// Keeps books of its own and holds every output against them, without running the engine. Prints the first violations and ends
@@ -194,6 +199,20 @@ pub struct ScopedArguments {
     /// Only this strategy instance, by its name.
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
+}
+
+/// Which model, on what.
+#[derive(Debug, clap::Args)]
+pub struct QueueArguments {
+    /// The model: risk-averse, power, log, log2, power2 or power3; what the sequence itself names wins.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The exponent of power, power2 and power3.
+    #[arg(long, value_name = "N")]
+    pub n: Option<f64>,
+    /// One sequence as JSON, or one on each line; `-` is standard input, one on each line.
+    #[arg(long, value_name = "FILE")]
+    pub sequence: PathBuf,
 }
 
 /// Whom to guard, and how.
@@ -335,6 +354,10 @@ pub struct RunArguments {
     /// Run over these recordings instead of a venue: nothing is sent, decisions and the orders that would have been sent are journaled.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub input: Vec<PathBuf>,
+    /// Send real orders to the venue of the configuration. Needs `venue.mode: live` there as well; without both, orders go to a venue
+    /// that exists on paper.
+    #[arg(long, conflicts_with = "input")]
+    pub live: bool,
     /// Begin without memory: do not go on after the last run of this account, and say what is given up with it.
     #[arg(long, conflicts_with = "input")]
     pub fresh: bool,

@@ -79,6 +79,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Status(call) => scoped(arguments, call, Word::Status),
         Command::Strategies { json } => command::eval::list(*json),
         Command::Eval { strategy, config, state } => command::eval::run(strategy, config.as_deref(), state),
+        Command::Queue(arguments) => command::queue::run(arguments),
         Command::Audit { run, json } => {
             let data = data::DataDir::find(arguments.data.as_deref());
             command::audit::run(&data.resolve(run)?, *json)

@@ -4,15 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use oddsmith_backtest::dry_run::{DryReport, DryRun, DryRunError, DrySink};
-use oddsmith_domain::{Action, Event, Input, Output, OutputBody, RunId, Time, Usdc};
+use oddsmith_domain::{Action, Event, Input, Output, OutputBody, RunId, Time};
 use oddsmith_engine::{Engine, EngineConfig};
+use oddsmith_paper::PaperSettings;
 
 use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::pages::{NewRun, Pages};
-
-/// Collateral of the account that a dry run pretends to have.
-const COLLATERAL: Usdc = Usdc::from_whole(10_000);
 
 /// What a run over recordings needs to know.
 pub struct RecordedPlan {
@@ -22,6 +20,8 @@ pub struct RecordedPlan {
     pub at_recorded_speed: bool,
     /// The engine's configuration.
     pub engine: EngineConfig,
+    /// The venue that fills its orders.
+    pub paper: PaperSettings,
     /// The effective configuration, for the run's manifest.
     pub config: serde_json::Value,
     /// The journal's sizes and times.
@@ -77,7 +77,7 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
         cancels: 0,
     };
     // The seed is fixed: the same recording leads to the same order ids.
-    let dry = DryRun { files: plan.files, run, seed: [0; 32], config, collateral: COLLATERAL };
+    let dry = DryRun { files: plan.files, run, seed: [0; 32], config, paper: plan.paper };
     let mut engine = Engine::new();
     let began = Instant::now();
     let report = match dry.run(&mut engine, &mut sink) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use oddsmith_backtest::dry_run::{DryReport, DryRun, DryRunError, DrySink};
 use oddsmith_domain::{Action, Event, Input, Output, OutputBody, RunId, Time, Usdc};
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
+use oddsmith_paper::PaperSettings;
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
 
 #[derive(Default)]
@@ -48,7 +49,7 @@ fn dry(files: Vec<PathBuf>) -> Result<(DryReport, Tape), DryRunError> {
         run: RunId([2; 16]),
         seed: [5; 32],
         config: config.to_json().expect("json"),
-        collateral: Usdc::from_whole(1_000),
+        paper: PaperSettings::with(Usdc::from_whole(1_000), 1),
     };
     let (mut engine, mut tape) = (Engine::new(), Tape::default());
     run.run(&mut engine, &mut tape).map(|report| (report, tape))

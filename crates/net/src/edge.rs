@@ -97,7 +97,11 @@ impl Edge {
         let user_target = Target::parse(&settings.user_url)?;
         let user = UserSession::new(wallet.credentials.triple(), settings.session, settings.seed ^ 0x75, now);
         let (host, seed) = (rest.authority().to_owned(), settings.seed ^ 0x6f);
-        let orders = OrderConnections::new(settings.order_connections, settings.cancel_connections, &host, seed, now);
+        let (orders, cancels) = match settings.public_only {
+            true => (0, 0),
+            false => (settings.order_connections.max(1), settings.cancel_connections.max(1)),
+        };
+        let orders = OrderConnections::new(orders, cancels, &host, seed, now);
         let mut edge = Edge {
             clock,
             outbox: Outbox::new(settings.outbox, settings.seed ^ 0x62, now),
@@ -267,7 +271,8 @@ impl Edge {
         let shards = self.shards.iter().filter_map(|shard| shard.session.next_deadline());
         let others = [self.outbox.next_deadline(now), self.orders.next_deadline(), self.scout.next_deadline()];
         let others = others.into_iter().flatten();
-        shards.chain(others).chain([self.user.session.next_deadline()]).min()
+        let user = Some(self.user.session.next_deadline()).filter(|_| !self.settings.public_only);
+        shards.chain(others).chain(user).min()
     }
 
     /// How the connections stand.
@@ -320,7 +325,9 @@ impl Edge {
             }
             self.pump_shard(number, now);
         }
-        self.user.session.on_time(now);
+        if !self.settings.public_only {
+            self.user.session.on_time(now);
+        }
         self.pump_user();
         while let Some(errand) = self.scout.due(now) {
             let job = self.scout.job(errand);
@@ -502,6 +509,8 @@ impl Edge {
     fn pump_user(&mut self) {
         while let Some(output) = self.user.session.poll_output() {
             match output {
+                // Nobody is told who asks.
+                _ if self.settings.public_only => {}
                 SessionOutput::Connect { .. } => {
                     let generation = self.user.wire.begin_dial();
                     let (target, timeout, seed) = (self.user_target.clone(), self.side_timeout(), self.settings.seed);

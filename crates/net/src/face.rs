@@ -37,6 +37,8 @@ pub struct EdgeSettings {
     pub side_timeout_ms: u64,
     /// Decides every jitter.
     pub seed: u64,
+    /// Whether only what is public is read: no user channel, no order connection, and no request that a key signs.
+    pub public_only: bool,
 }
 
 impl EdgeSettings {
@@ -57,6 +59,7 @@ impl EdgeSettings {
             outbox: OutboxSettings::default(),
             side_timeout_ms: 5_000,
             seed,
+            public_only: false,
         }
     }
 }

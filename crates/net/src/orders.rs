@@ -95,8 +95,8 @@ pub struct Flushed {
 
 impl OrderConnections {
     pub(crate) fn new(orders: usize, cancels: usize, host: &str, seed: u64, now: Time) -> OrderConnections {
-        let channels = std::iter::repeat_n(Channel::Orders, orders.max(1))
-            .chain(std::iter::repeat_n(Channel::Cancels, cancels.max(1)));
+        let channels =
+            std::iter::repeat_n(Channel::Orders, orders).chain(std::iter::repeat_n(Channel::Cancels, cancels));
         let slots = channels.zip(0u64..).map(|(channel, n)| Slot {
             channel,
             generation: 0,

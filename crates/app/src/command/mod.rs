@@ -8,6 +8,7 @@ pub mod guard;
 pub mod journal;
 pub mod operator;
 pub mod profile;
+pub mod queue;
 pub mod record;
 pub mod replay;
 pub mod report;

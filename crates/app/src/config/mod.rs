@@ -6,6 +6,7 @@
 mod feeds;
 mod layers;
 mod locate;
+mod paper;
 mod problem;
 mod venue;
 
@@ -19,8 +20,9 @@ use crate::failure::Failure;
 pub use feeds::Feeds;
 use layers::Override;
 use locate::Places;
+pub use paper::Paper;
 pub use problem::{Place, Problem};
-pub use venue::Venue;
+pub use venue::{Mode, Venue};
 
 /// The profile that is used when no file is named.
 const DEFAULT_PROFILE: &str = include_str!("../../../../profiles/default.yaml");
@@ -31,6 +33,8 @@ const DEFAULT_PROFILE: &str = include_str!("../../../../profiles/default.yaml");
 pub struct Config {
     /// Where orders go.
     pub venue: Venue,
+    /// The venue that exists on paper.
+    pub paper: Paper,
     /// The built-in exchange.
     pub exchange: Exchange,
     /// Prices and match reports from outside of the venue.
@@ -195,6 +199,7 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     range("guard.head_ms", config.guard.head_ms, 500, 600_000)?;
     config.venue.validate()?;
     config.feeds.validate()?;
+    config.paper.validate()?;
     config.engine.validate().map_err(|error| (engine_key(&config.engine, &error), error.to_string()))
 }
 
@@ -255,7 +260,8 @@ mod tests {
         let told = problem(&text, &[]);
         assert_eq!(told, "my.yaml:9:5: unknown key `engine.timing.debouce_ms`: did you mean `debounce_ms`?");
         let far = problem(&format!("{ONE}colour: red\n"), &[]);
-        assert!(far.contains("my.yaml:8:1") && far.contains("venue, exchange, feeds, journal, guard, engine"), "{far}");
+        let sections = "venue, paper, exchange, feeds, journal, guard, engine";
+        assert!(far.contains("my.yaml:8:1") && far.contains(sections), "{far}");
         let strategy = problem(&ONE.replace("skewed_maker", "skewed_taker"), &[]);
         assert!(strategy.contains("my.yaml:6:9") && strategy.contains("did you mean `skewed_maker`?"), "{strategy}");
         let parameter = problem(&ONE.replace("target_spread", "target_spred"), &[]);

@@ -8,10 +8,23 @@ use oddsmith_polymarket::discovery::DiscoverySettings;
 use oddsmith_polymarket::session::{OutboxSettings, SessionSettings};
 use serde::{Deserialize, Serialize};
 
+/// Whether orders are real.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Market data from the venue, orders to one that exists on paper.
+    #[default]
+    Paper,
+    /// Orders to the venue. The command line must say so too.
+    Live,
+}
+
 /// Where orders go. Without addresses, the built-in exchange is started and used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Venue {
+    /// Whether orders to the addresses below are real: `paper` or `live`. On the built-in exchange all orders are its own.
+    pub mode: Mode,
     /// Address of the REST interface, `http://127.0.0.1:PORT`. This machine only, until paper and live trading are built.
     pub rest: Option<String>,
     /// Address of the market channel, `ws://127.0.0.1:PORT/ws/market`.
@@ -185,6 +198,11 @@ impl Default for Sessions {
 }
 
 impl Venue {
+    /// Whether the built-in exchange is meant.
+    pub const fn is_built_in(&self) -> bool {
+        self.rest.is_none() && self.market_socket.is_none() && self.user_socket.is_none()
+    }
+
     /// Checks what the types alone do not: the key that is wrong, and why.
     pub fn validate(&self) -> Result<(), (String, String)> {
         let (d, r, q, s) = (&self.discovery, &self.rates, &self.requests, &self.sessions);

@@ -30,7 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Cancels everything under a key and looks whether anything is left.
 #[derive(Debug)]
 pub struct Guardian {
-    venue: Venue,
+    /// None on paper: nothing of ours is at any venue.
+    venue: Option<Venue>,
 }
 
 /// What clearing came to.
@@ -47,7 +48,12 @@ pub struct Cleared {
 impl Guardian {
     /// A guardian of the orders under an API key.
     pub fn new(target: Target, credentials: Arc<Credentials>) -> Guardian {
-        Guardian { venue: Venue::new(target, REQUEST).with_credentials(credentials) }
+        Guardian { venue: Some(Venue::new(target, REQUEST).with_credentials(credentials)) }
+    }
+
+    /// A guardian of a run on paper, which has nothing at any venue: it asks nobody.
+    pub const fn of_paper() -> Guardian {
+        Guardian { venue: None }
     }
 
     /// Cancels everything and reads the open orders, again and again, until the venue shows none or `go_on` says no. It is asked
@@ -76,8 +82,9 @@ impl Guardian {
 
     /// Cancels once, and says how many orders are open afterwards.
     fn attempt(&mut self) -> Result<usize, NetError> {
-        self.venue.cancel_all()?;
-        let orders = self.venue.open_orders(&AssetTable::new()).map_err(|omission| NetError::Undecodable {
+        let Some(venue) = &mut self.venue else { return Ok(0) };
+        venue.cancel_all()?;
+        let orders = venue.open_orders(&AssetTable::new()).map_err(|omission| NetError::Undecodable {
             what: "the open orders".to_owned(),
             why: format!("page {}: {:?}", omission.page, omission.cause),
         })?;

@@ -16,7 +16,8 @@ use super::LiveEnd;
 use super::attend::{self, Attendance};
 use super::end;
 use super::outside::Outside;
-use super::recorder::{IntoLanes, Recorder};
+use super::paper::{IntoLanes, PaperDesk};
+use super::recorder::Recorder;
 use super::start::Started;
 use super::stopwatch;
 use super::table::Screen;
@@ -41,6 +42,8 @@ struct Driver {
     recorder: Recorder,
     edge: Edge,
     outside: Outside,
+    /// Where orders go if not to the venue.
+    paper: Option<PaperDesk>,
     tick_to_order: Histogram<u64>,
     screen: Screen,
     halted_for_space: bool,
@@ -112,6 +115,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         dir,
         status_every,
         run_for,
+        paper,
     } = started;
     let seed = settings.seed;
     let mut edge = Edge::new(settings, wallet, clock).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -134,6 +138,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         recorder,
         edge,
         outside,
+        paper: paper.map(PaperDesk::new),
         tick_to_order,
         screen: Screen::start(),
         halted_for_space: false,
@@ -190,7 +195,8 @@ impl Driver {
             }
             let now = self.clock.now();
             self.attendance.look(&self.engine, now);
-            if self.give_up_at.is_some() && self.engine.is_shut_down() && self.edge.is_idle() {
+            let idle = self.edge.is_idle() && self.paper.as_ref().is_none_or(PaperDesk::is_idle);
+            if self.give_up_at.is_some() && self.engine.is_shut_down() && idle {
                 return Ok(Ended::Clean);
             }
             if self.give_up_at.is_some_and(|at| at <= now.mono_ns) {
@@ -207,11 +213,13 @@ impl Driver {
             }
             if next_status <= now.mono_ns {
                 next_status = now.mono_ns + status_ns;
-                self.screen.show(self.engine.view(now), self.edge.status(), &self.tick_to_order);
+                let on_paper = self.paper.is_some();
+                self.screen.show(self.engine.view(now), self.edge.status(), on_paper, &self.tick_to_order);
             }
             let own = [Some(next_look), Some(next_status), stop_at, self.give_up_at];
-            let deadlines = [self.engine.next_deadline(), self.outside.next_deadline()].into_iter().chain(own);
-            let until = deadlines.flatten().min();
+            let paper = self.paper.as_ref().and_then(PaperDesk::next_due);
+            let others = [self.engine.next_deadline(), self.outside.next_deadline(), paper];
+            let until = others.into_iter().chain(own).flatten().min();
             // People first: under a burst the edge is always ready.
             tokio::select! {
                 biased;
@@ -229,10 +237,12 @@ impl Driver {
     /// Everything that has arrived, to its last order.
     async fn turn(&mut self) {
         let woken = self.clock.now();
-        self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), woken);
+        self.drain_lossless(woken);
         self.outside.glance().await;
-        self.outside.drain(&mut IntoLanes(&mut self.lanes), woken);
-        self.edge.drain_market(INTAKE_FRAMES, &mut IntoLanes(&mut self.lanes), woken);
+        let mut into = IntoLanes { lanes: &mut self.lanes, paper: self.paper.as_mut(), now: woken };
+        self.outside.drain(&mut into, woken);
+        self.edge.drain_market(INTAKE_FRAMES, &mut into, woken);
+        self.hear_paper(woken);
         loop {
             #[cfg(test)]
             super::tests::prank();
@@ -240,11 +250,24 @@ impl Driver {
             self.slow.try_iter().for_each(|input| self.lanes.push(OwnedInput::Other(input)));
             self.pulse.beat();
             self.hand_on(woken);
+            let more = more || self.lanes.waiting() != (0, 0);
             if !more || self.recorder.pages().fault().is_some() {
                 return;
             }
             self.edge.glance().await;
-            self.edge.drain_lossless(&mut IntoLanes(&mut self.lanes), self.clock.now());
+            self.drain_lossless(self.clock.now());
+        }
+    }
+
+    fn drain_lossless(&mut self, now: Time) {
+        let mut into = IntoLanes { lanes: &mut self.lanes, paper: self.paper.as_mut(), now };
+        self.edge.drain_lossless(&mut into, now);
+        self.hear_paper(now);
+    }
+
+    fn hear_paper(&mut self, now: Time) {
+        if let Some(paper) = &mut self.paper {
+            paper.hear(&mut self.lanes, now);
         }
     }
 
@@ -257,11 +280,17 @@ impl Driver {
                 // The engine numbers the markets; the edge is told what the numbers stand for.
                 for (market, card) in markets.iter().filter_map(|id| Some((*id, self.engine.card(*id)?))) {
                     self.edge.learn(market, card);
+                    if let Some(paper) = &mut self.paper {
+                        paper.learn(market, card);
+                    }
                 }
             }
-            self.edge.submit(seq, action, now);
+            if !self.paper.as_mut().is_some_and(|paper| paper.takes(seq, &action, now)) {
+                self.edge.submit(seq, action, now);
+            }
         }
         self.recorder.reuse(actions);
+        self.hear_paper(now);
         if self.edge.flush(now).placements > 0 {
             let took = self.clock.now().since(woken) / 1_000;
             self.tick_to_order.saturating_record(took.max(1));

@@ -8,6 +8,7 @@ mod driver;
 mod end;
 mod hold;
 mod outside;
+mod paper;
 mod recorder;
 mod start;
 mod stopwatch;
@@ -52,6 +53,8 @@ pub struct LivePlan {
     pub guard: crate::config::Guard,
     /// Whether the venue lives in this process.
     pub built_in: bool,
+    /// Orders go to a venue that exists on paper; from the other one only what is public is read.
+    pub paper: Option<oddsmith_paper::PaperSettings>,
     /// Whether the past of the account is given up.
     pub fresh: bool,
     /// How often the status table is printed; never if zero.

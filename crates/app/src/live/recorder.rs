@@ -1,8 +1,8 @@
 //! The engine's sink: the journal first, then the actions for the edge.
 
 use oddsmith_domain::{Action, ActionSeq, Event, Input, Output, OutputBody, Time};
-use oddsmith_engine::{Lanes, OwnedInput, Sink};
-use oddsmith_net::{Clock, Intake};
+use oddsmith_engine::Sink;
+use oddsmith_net::Clock;
 
 use crate::pages::Pages;
 
@@ -72,23 +72,6 @@ impl Sink for Recorder {
 
     fn now(&mut self) -> Time {
         self.clock.now()
-    }
-}
-
-/// The way from the edge into the lanes.
-pub struct IntoLanes<'a>(pub &'a mut Lanes);
-
-impl Intake for IntoLanes<'_> {
-    fn frame(&mut self, source: oddsmith_domain::MarketSource, bytes: &[u8]) {
-        self.0.push_frame(source, bytes);
-    }
-
-    fn user(&mut self, bytes: &[u8]) {
-        self.0.push(OwnedInput::User(bytes.to_vec()));
-    }
-
-    fn input(&mut self, input: Input<'static>) {
-        self.0.push(OwnedInput::Other(input));
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Address, Input, MarketCard, RunId, Setup, Time};
+use oddsmith_domain::{Address, Input, Link, LinkState, MarketCard, RunId, Setup, Time};
 use oddsmith_engine::{Lanes, OwnedInput};
 use oddsmith_net::{Clock, EdgeSettings, Finder, Target, Venue, Wallet, stated};
+use oddsmith_paper::PaperSettings;
 use oddsmith_polymarket::auth::Credentials;
 use oddsmith_polymarket::discovery::{Discovery, Sweep};
 use oddsmith_polymarket::order::OrderHasher;
+use oddsmith_polymarket::wire::ApiKeyCreds;
 
 use super::hold::WalletHold;
 use super::recorder::Recorder;
@@ -37,20 +39,24 @@ pub struct Started {
     pub dir: std::path::PathBuf,
     pub status_every: Duration,
     pub run_for: Option<Duration>,
+    pub paper: Option<PaperSettings>,
 }
 
 impl Started {
     /// Who cancels when the engine cannot.
     pub fn guardian(&self) -> Result<Guardian, Failure> {
+        if self.paper.is_some() {
+            return Ok(Guardian::of_paper());
+        }
         let target = Target::parse(&self.settings.rest_url).map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(Guardian::new(target, Arc::clone(&self.wallet.credentials)))
     }
 }
 
 /// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
-pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
+pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
     let LivePlan {
-        edge,
+        mut edge,
         sources,
         signer,
         payer,
@@ -61,15 +67,21 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
         journal,
         guard,
         built_in,
+        paper,
         fresh,
         status_every,
         run_for,
         ..
     } = plan;
     let run = RunId(rand::random());
-    let hold = WalletHold::take(&data, signer.address(), run)?;
-    // An exchange of this process begins anew with it: nothing of another run is there.
-    let venue_name = Some(edge.rest_url.clone()).filter(|_| !built_in);
+    edge.public_only = paper.is_some();
+    // On paper there is nothing that two engines could take from each other.
+    let hold = match &paper {
+        Some(_) => None,
+        None => Some(WalletHold::take(&data, signer.address(), run)?),
+    };
+    // An exchange of this process begins anew with it, and so does one on paper: nothing of another run is there.
+    let venue_name = Some(edge.rest_url.clone()).filter(|_| !built_in && paper.is_none());
     let past = past(&data, payer.maker, venue_name.as_deref(), fresh)?;
     let running = |what: &str| {
         let what = what.to_owned();
@@ -78,7 +90,11 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let target = Target::parse(&edge.rest_url).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut venue = Venue::new(target, Duration::from_millis(edge.side_timeout_ms));
     let protocol = stated(venue.protocol().map_err(running("the venue's version"))?);
-    let creds = venue.api_key(&signer, chain_id).map_err(running("the API key"))?;
+    let creds = match &paper {
+        // Nobody is asked for a key that nothing is sent with.
+        Some(_) => ApiKeyCreds { api_key: "paper".into(), secret: "cGFwZXI=".into(), passphrase: "paper".into() },
+        None => venue.api_key(&signer, chain_id).map_err(running("the API key"))?,
+    };
     let papers =
         Papers { rest: edge.rest_url.clone(), built_in, account: signer.address(), credentials: creds.clone() };
     let credentials = Credentials::new(signer.address(), creds).map_err(|error| Failure::Running(error.to_string()))?;
@@ -88,10 +104,11 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let predecessor = past.as_ref().map(|past| past.run);
     let account = Some(payer.maker);
-    let new = NewRun { id: run, command: "run", config, journal, account, venue: venue_name, predecessor };
+    let command = if paper.is_some() { "run on paper" } else { "run" };
+    let new = NewRun { id: run, command, config, journal, account, venue: venue_name, predecessor };
     let pages = Pages::begin(&data, new)?;
     let dir = pages.dir().to_owned();
-    if guard.credentials_file {
+    if guard.credentials_file && paper.is_none() {
         let failed =
             |error| Failure::Running(format!("cannot leave the guardian's credentials in {}: {error}", dir.display()));
         papers.write(&dir).map_err(failed)?;
@@ -112,6 +129,11 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     for card in cards {
         lanes.push(OwnedInput::Other(Input::Card(Box::new(card))));
     }
+    if paper.is_some() {
+        for link in [Link::User, Link::Orders] {
+            lanes.push(OwnedInput::Other(Input::Link { link, state: LinkState::Up }));
+        }
+    }
     let stall = Duration::from_millis(guard.stall_ms);
     let wallet = Wallet { signer, hasher, credentials: Arc::new(credentials) };
     let recorder = Recorder::new(clock, pages);
@@ -129,6 +151,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
         dir,
         status_every,
         run_for,
+        paper,
     };
     Ok((started, hold))
 }

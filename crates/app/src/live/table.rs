@@ -16,6 +16,7 @@ use super::LiveEnd;
 struct Moment {
     view: EngineView,
     edge: EdgeStatus,
+    on_paper: bool,
     latency: Option<(u64, u64, u64)>,
 }
 
@@ -30,23 +31,23 @@ impl Screen {
     pub fn start() -> Screen {
         let (sender, moments) = mpsc::sync_channel::<Moment>(1);
         let printer = std::thread::spawn(move || {
-            for Moment { view, edge, latency } in moments {
+            for Moment { view, edge, on_paper, latency } in moments {
                 let latency = latency.map_or("none yet".to_owned(), |(count, p50, p99)| {
                     format!("p50 {p50} µs, p99 {p99} µs, {count} requests")
                 });
                 // Whoever closed our output does not stop the engine.
-                let _ = std::io::stdout().lock().write_all(table(&view, &edge, &latency).as_bytes());
+                let _ = std::io::stdout().lock().write_all(table(&view, &edge, on_paper, &latency).as_bytes());
             }
         });
         Screen { sender: Some(sender), printer: Some(printer) }
     }
 
     /// Shows the engine as it is now. If the last table is still being printed, this one is left out.
-    pub fn show(&self, view: EngineView, edge: EdgeStatus, tick_to_order: &Histogram<u64>) {
+    pub fn show(&self, view: EngineView, edge: EdgeStatus, on_paper: bool, tick_to_order: &Histogram<u64>) {
         let figures = |h: &Histogram<u64>| (h.len(), h.value_at_quantile(0.5), h.value_at_quantile(0.99));
         let latency = (!tick_to_order.is_empty()).then(|| figures(tick_to_order));
         if let Some(sender) = &self.sender {
-            let _ = sender.try_send(Moment { view, edge, latency });
+            let _ = sender.try_send(Moment { view, edge, on_paper, latency });
         }
     }
 }
@@ -61,7 +62,7 @@ impl Drop for Screen {
 }
 
 /// The table as text.
-pub fn table(view: &EngineView, edge: &EdgeStatus, latency: &str) -> String {
+pub fn table(view: &EngineView, edge: &EdgeStatus, on_paper: bool, latency: &str) -> String {
     let mut out = String::new();
     let totals = &view.totals;
     let mode = match (view.quoting, view.cautious) {
@@ -84,15 +85,15 @@ pub fn table(view: &EngineView, edge: &EdgeStatus, latency: &str) -> String {
         dollars(totals.unrealized),
         dollars(totals.fees),
     );
-    let _ = writeln!(
-        out,
-        "links: market {}/{}  user {}  orders {} ({} connections)  |  tick to order: {latency}",
-        edge.shards.1,
-        edge.shards.0,
-        if edge.user { "up" } else { "down" },
-        if edge.orders { "up" } else { "down" },
-        edge.order_connections,
-    );
+    let up = |up: bool| if up { "up" } else { "down" };
+    let orders = match on_paper {
+        true => "orders on paper".to_owned(),
+        false => {
+            format!("user {}  orders {} ({} connections)", up(edge.user), up(edge.orders), edge.order_connections)
+        }
+    };
+    let (live, all) = (edge.shards.1, edge.shards.0);
+    let _ = writeln!(out, "links: market {live}/{all}  {orders}  |  tick to order: {latency}");
     let _ = writeln!(
         out,
         "orders: {} sent, {} cancelled, {} refused, {} open  |  fills: {} ({} not settled)  |  frames: {} ({} not understood, {} unfamiliar parts)",
@@ -286,7 +287,8 @@ mod tests {
             instances: vec![],
             totals,
         };
-        let text = table(&view, &EdgeStatus::default(), "none yet");
+        let text = table(&view, &EdgeStatus::default(), false, "none yet");
+        assert!(table(&view, &EdgeStatus::default(), true, "none yet").contains("orders on paper"));
         for part in [
             "01:01:01 UTC  quoting",
             "cash 990.00",

@@ -67,6 +67,7 @@ impl Play {
             journal: oddsmith_journal::Options { segment_bytes: 4 << 20, ..oddsmith_journal::Options::default() },
             guard: config.guard,
             built_in: false,
+            paper: None,
             status_every: Duration::ZERO,
             run_for: None,
             pin_core: None,

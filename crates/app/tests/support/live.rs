@@ -116,7 +116,14 @@ pub fn assert_replays(data: &std::path::Path) {
     assert!(replay.out.contains("identical"), "{}", replay.out);
 }
 
-pub fn venue_flags(exchange: &Running) -> [String; 6] {
+/// What makes a run send its orders to an exchange.
+pub fn venue_flags(exchange: &Running) -> [String; 9] {
+    let [a, b, c, d, e, f] = paper_flags(exchange);
+    [a, b, c, d, e, f, "--set".to_owned(), "venue.mode=live".to_owned(), "--live".to_owned()]
+}
+
+/// What makes a run read an exchange, and trade on paper.
+pub fn paper_flags(exchange: &Running) -> [String; 6] {
     let address = exchange.addr();
     let set = || "--set".to_owned();
     [

@@ -1,20 +1,20 @@
 //! The engine over recorded frames: the decisions it would have taken and the orders it would have sent.
 //!
-//! Nothing is sent. Every order is taken to rest where it was placed and is never filled, cancels are taken to succeed, and the
-//! account holds what it was given: a dry run shows what the engine wants, not what it would have earned. Time is the
-//! recording's own.
+//! Nothing is sent. Orders go to a venue that exists on paper, which fills them by the recorded frames; time is the recording's own.
+//! It is one run under one model: what a strategy would have earned is said by a backtest, with the models that it depends on.
 
 mod cards;
-mod desk;
 
 use std::path::{Path, PathBuf};
 
-use oddsmith_domain::{Input, Link, LinkState, MarketCard, MarketSource, Output, RunId, Setup, Time, Usdc};
+use oddsmith_domain::{
+    Action, ActionSeq, Input, Link, LinkState, MarketCard, MarketSource, Output, OutputBody, RunId, Setup, Time,
+};
 use oddsmith_engine::{Engine, Lanes, OwnedInput, Sink};
+use oddsmith_paper::{PaperInput, PaperSettings, PaperVenue};
 use thiserror::Error;
 
 use crate::recording::{Recording, RecordingError, is_market_frame, unwrap};
-use desk::Desk;
 
 /// A recording is taken to have lost its connection when nothing came for this long.
 const GAP_NS: u64 = 30 * Time::SECOND;
@@ -44,8 +44,8 @@ pub struct DryRun {
     pub seed: [u8; 32],
     /// The engine's configuration as canonical JSON.
     pub config: String,
-    /// Collateral of the account.
-    pub collateral: Usdc,
+    /// The venue that its orders go to.
+    pub paper: PaperSettings,
 }
 
 /// What a dry run went through.
@@ -88,7 +88,8 @@ impl DryRun {
         let mut tape = Tape {
             sink,
             now: Time { mono_ns: 1, wall_ns: found.first_ns.unwrap_or(1) },
-            desk: Desk::new(self.collateral),
+            venue: PaperVenue::new(self.paper.clone()),
+            actions: Vec::new(),
         };
         let mut lanes = Lanes::new();
         self.begin(engine, &mut lanes, &mut tape, &found.cards)?;
@@ -106,6 +107,7 @@ impl DryRun {
                 if !go_to(at, engine, &mut lanes, &mut tape, &mut report) {
                     break 'files;
                 }
+                tape.venue.frame(&unwrapped.frame, tape.now);
                 lanes.push_frame(MarketSource::Shard(0), &unwrapped.frame);
                 settle(engine, &mut lanes, &mut tape);
             }
@@ -169,7 +171,7 @@ fn go_to(
         return true;
     }
     let target = tape.now.plus_ns(ahead);
-    while let Some(due) = engine.next_deadline().filter(|due| *due < target.mono_ns) {
+    while let Some(due) = next_due(engine, &tape.venue).filter(|due| *due < target.mono_ns) {
         let step = due.saturating_sub(tape.now.mono_ns);
         tape.now = tape.now.plus_ns(step);
         settle(engine, lanes, tape);
@@ -178,32 +180,51 @@ fn go_to(
     true
 }
 
-/// Runs slices until nothing is left to do now, with the desk's answers to whatever the engine wants.
+fn next_due(engine: &Engine, venue: &PaperVenue) -> Option<u64> {
+    [engine.next_deadline(), venue.next_due()].into_iter().flatten().min()
+}
+
+/// Runs slices until nothing is left to do now, with the paper venue's answers to whatever the engine wants.
 fn settle(engine: &mut Engine, lanes: &mut Lanes, tape: &mut Tape<'_, impl DrySink>) {
     loop {
-        let more = lanes.slice(engine, tape);
-        let mut answered = false;
-        for reply in tape.desk.replies.drain(..) {
-            lanes.push(OwnedInput::Other(Input::Gateway(Box::new(reply))));
-            answered = true;
+        tape.venue.advance(tape.now);
+        while let Some(input) = tape.venue.next_input() {
+            lanes.push(match input {
+                PaperInput::User(bytes) => OwnedInput::User(bytes),
+                PaperInput::Gateway(result) => OwnedInput::Other(Input::Gateway(Box::new(result))),
+            });
         }
-        if !more && !answered {
+        let more = lanes.slice(engine, tape);
+        for (seq, action) in std::mem::take(&mut tape.actions) {
+            if let Action::Subscribe { markets } = &action {
+                for (market, card) in markets.iter().filter_map(|id| Some((*id, engine.card(*id)?))) {
+                    tape.venue.learn(market, card);
+                }
+            }
+            tape.venue.act(seq, &action, tape.now);
+        }
+        if !more && tape.venue.next_due().is_none_or(|due| due > tape.now.mono_ns) {
             return;
         }
     }
 }
 
-/// The dry run's clock, and the desk that hears every action.
+/// The dry run's clock, and the venue that hears every action.
 struct Tape<'s, S> {
     sink: &'s mut S,
     now: Time,
-    desk: Desk,
+    venue: PaperVenue,
+    actions: Vec<(ActionSeq, Action)>,
 }
 
 impl<S: DrySink> Sink for Tape<'_, S> {
     fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
         self.sink.record(input, now, outputs);
-        self.desk.hear(outputs);
+        for output in outputs {
+            if let OutputBody::Action(action) = &output.body {
+                self.actions.push((ActionSeq(output.seq), action.clone()));
+            }
+        }
     }
 
     fn now(&mut self) -> Time {
