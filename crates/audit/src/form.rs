@@ -25,7 +25,8 @@ pub(crate) fn check(place: &PlaceOrder, card: &MarketCard, hasher: Option<&Order
         format!("order {id} names another token than its market's")
     });
     found.check(Rule::WellFormed, tick.admits(place.price), || format!("order {id}: {} is off the grid", place.price));
-    found.check(Rule::WellFormed, place.size >= min_size, || {
+    // The least size is for what may rest.
+    found.check(Rule::WellFormed, place.size >= min_size || !place.order_type.rests(), || {
         format!("order {id}: {} shares are fewer than the smallest order of {min_size}", place.size)
     });
     let amounts = amounts::limit(place.side(), place.price, place.size, tick);

@@ -61,6 +61,21 @@ pub struct Basket {
     pub reasons: Reasons,
 }
 
+/// What came of a leg so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasketPart {
+    /// The market.
+    pub market: MarketId,
+    /// The token.
+    pub outcome: Outcome,
+    /// The side.
+    pub side: Side,
+    /// What was bought, or sold: the sum of the fills.
+    pub got: Shares,
+    /// What of it was sold again.
+    pub undone: Shares,
+}
+
 /// How a basket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -81,7 +81,7 @@ denials! {
     Collateral = "collateral", Wallet, "There is not enough free collateral.";
     Tokens = "tokens", Instance, "The instance has not enough settled, unpromised tokens.";
     OffGrid = "off_grid", Order, "The price is not on the market's grid.";
-    MinSize = "min_size", Order, "The order is smaller than the market's minimum.";
+    MinSize = "min_size", Order, "The order is smaller than the market's minimum; one that takes is worth less than a dollar.";
     SelfTrade = "self_trade", Order, "The order would meet an order of another own instance.";
     CardIncomplete = "card_incomplete", Market, "The market's card lacks what an order needs.";
     Latched = "latched", Instance, "The operator halted the wallet, the market or the instance.";
@@ -100,6 +100,8 @@ denials! {
     StaleBook = "stale_book", Market, "The book was not proven current for too long.";
     WideBook = "wide_book", Market, "The book's spread is wider than allowed.";
     ThinBook = "thin_book", Market, "Other people's orders near the top of the book are worth too little.";
+    Basket = "basket", Instance, "A basket of the instance is on its way, or its last one got nothing only a moment ago.";
+    NoTaking = "no_taking", Market, "Only what rests is sent: the venue takes nothing else, the books are read by REST, or doubt is barely over.";
     State = "state", Instance, "The trading state of the market, or of the instance in it, does not allow such an order.";
     Drawdown = "drawdown", Wallet, "The loss from the highest point leaves no size.";
     StaleReference = "stale_reference", Instance, "The price outside of the venue that the instance follows is too old for an order.";

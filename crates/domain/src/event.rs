@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, AssetId, BookHealth, Booking, BookingId, BreakerState, CapitalCause, Denial, DesiredQuote, DifferenceKind,
-    DoubtCause, InstanceId, IntentId, Latch, LatchScope, Latched, Listing, MarketCard, MarketId, Mode, Movement,
-    Omission, OrderId, OrderState, Price, ProfitMark, ReadReason, Reasons, RequestKind, ResolutionSource, RunId, Scope,
-    Shares, Side, StateCause, SubAccount, TradeId, TradeStatus, TradingState, Usdc, VenueMode, Withdrawal,
+    Address, AssetId, Basket, BasketId, BasketPart, BasketState, BookHealth, Booking, BookingId, BreakerState,
+    CapitalCause, Denial, DesiredQuote, DifferenceKind, DoubtCause, InstanceId, IntentId, Latch, LatchScope, Latched,
+    Listing, MarketCard, MarketId, Mode, Movement, Omission, OrderId, OrderState, Price, ProfitMark, ReadReason,
+    Reasons, RequestKind, ResolutionSource, RunId, Scope, Shares, Side, StateCause, SubAccount, TradeId, TradeStatus,
+    TradingState, Usdc, VenueMode, Withdrawal,
 };
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -154,6 +155,41 @@ pub enum Event {
         side: Side,
         /// What is left.
         size: Shares,
+    },
+    /// A basket was accepted: from now on it is carried through to an end.
+    BasketTaken {
+        /// The instance.
+        instance: InstanceId,
+        /// The basket's number.
+        basket: BasketId,
+        /// The decision's number: the basket's orders carry it.
+        intent: IntentId,
+        /// What it is.
+        what: Box<Basket>,
+    },
+    /// A basket stands otherwise than before.
+    Basket {
+        /// The instance.
+        instance: InstanceId,
+        /// The basket's number.
+        basket: BasketId,
+        /// How it stands now.
+        state: BasketState,
+        /// Shares that every leg has.
+        matched: Shares,
+        /// What came of each leg: what one has beyond `matched` has no counterpart.
+        parts: Vec<BasketPart>,
+    },
+    /// The run before ended with a basket on its way. It is not taken up again: what its orders did stays.
+    BasketAbandoned {
+        /// The instance.
+        instance: InstanceId,
+        /// The basket's number in the run before.
+        basket: BasketId,
+        /// How it stood.
+        state: BasketState,
+        /// What had come of each leg when that was told last.
+        parts: Vec<BasketPart>,
     },
     /// A book's health changed.
     Book {

@@ -48,7 +48,7 @@ pub use account::{
     AccountPart, Booking, BookingId, CapitalCause, DifferenceKind, Movement, ReadReason, ResolutionSource, SubAccount,
 };
 pub use amount::{Shares, Usdc};
-pub use basket::{Basket, BasketId, BasketLeg, BasketState, Sequence, Unwind};
+pub use basket::{Basket, BasketId, BasketLeg, BasketPart, BasketState, Sequence, Unwind};
 pub use card::MarketCard;
 pub use cause::{BookHealth, BreakerState, DoubtCause, Listing, RequestKind, Scope, VenueMode, Withdrawal};
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
@@ -73,7 +73,9 @@ pub use outside::{
     Competitor, MatchState, PriceSource, ReferencePrice, ReferenceTick, SourceTier, Symbol, SymbolError, TruthReport,
 };
 pub use price::Price;
-pub use restore::{Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder};
+pub use restore::{
+    Restore, RestoredAccount, RestoredBasket, RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder,
+};
 pub use settlement::{RuleRefusal, Settlement, SettlementFeed, UpDownRule};
 pub use side::{Outcome, Side};
 pub use state::{StateCause, TradingState};

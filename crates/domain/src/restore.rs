@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, AssetId, InstanceId, Latched, MarketCard, MarketId, Movement, OrderId, OrderState, PlaceOrder, Price,
-    ProfitMark, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
+    Address, AssetId, BasketId, BasketPart, BasketState, InstanceId, Latched, MarketCard, MarketId, Movement, OrderId,
+    OrderState, PlaceOrder, Price, ProfitMark, RunId, Shares, Side, SubAccount, TradeId, TradeStatus, Usdc,
 };
 
 /// The facts with which a run of the same account ended: taken from the events of its journal, never decided again.
@@ -41,6 +41,21 @@ pub struct Restore {
     pub profit: Option<ProfitMark>,
     /// The operator said stop, and neither took it back nor ended the run.
     pub stopped: bool,
+    /// Baskets that were on their way. They are told and not taken up again.
+    pub baskets: Vec<RestoredBasket>,
+}
+
+/// A basket that was on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredBasket {
+    /// Whose it was.
+    pub instance: InstanceId,
+    /// Its number in its run.
+    pub basket: BasketId,
+    /// How it stood.
+    pub state: BasketState,
+    /// What had come of its legs when that was told last.
+    pub parts: Vec<BasketPart>,
 }
 
 /// A market of the run before.

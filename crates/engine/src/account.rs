@@ -269,6 +269,7 @@ impl Engine {
 
     /// Matches that the venue claimed for an order but that are in none of its trades: told once, and the venue's trades rule.
     fn settle_differences(&mut self, out: &mut Vec<Output>) {
+        self.await_no_matches();
         for (id, claimed, booked) in self.orders.missing_fills() {
             let what = format!("order {id}: the venue claimed {claimed} matched, its trades show {booked}");
             self.differ(DifferenceKind::MissingFill, None, what, out);

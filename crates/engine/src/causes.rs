@@ -110,6 +110,11 @@ impl Engine {
         self.tell_venue_mode(Some(VenueMode::PostOnly), out);
     }
 
+    /// Whether the venue is taken to take only post-only orders.
+    pub(crate) const fn is_post_only(&self, now: Time) -> bool {
+        now.mono_ns < self.standing.post_only_until
+    }
+
     fn tell_venue_mode(&mut self, mode: Option<VenueMode>, out: &mut Vec<Output>) {
         if std::mem::replace(&mut self.standing.mode, mode) != mode {
             self.emit.event(out, Event::VenueMode { mode });

@@ -15,6 +15,7 @@ use oddsmith_polymarket::codec::user::{UserDecoder, UserEvent};
 use oddsmith_risk::Gate;
 use oddsmith_strategy::Decision;
 
+use crate::basket::Patience;
 use crate::breaker::Breakers;
 use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
@@ -111,6 +112,8 @@ pub struct Engine {
     pub(crate) poll: Option<Poll>,
     /// Bookings without a match so far: each has a number of its own.
     pub(crate) bookings: u64,
+    /// Baskets accepted so far.
+    pub(crate) baskets: u64,
     pub(crate) awaited: SmallMap<ActionSeq, Purpose>,
     pub(crate) timers: Timers,
     pub(crate) intents: u64,
@@ -231,6 +234,7 @@ impl Engine {
             reconciler: Reconciler::default(),
             poll: None,
             bookings: 0,
+            baskets: 0,
             awaited: SmallMap::new(),
             timers: Timers::default(),
             intents: 0,
@@ -324,6 +328,8 @@ impl Engine {
                 evaluations: 0,
                 slow: (0, 0),
                 quarantined: false,
+                basket: None,
+                patience: Patience::default(),
             });
         }
         self.gate = Gate::new(config.limits.clone());

@@ -82,8 +82,8 @@ impl Engine {
         if ttl == 0 {
             return;
         }
-        let old: Vec<_> =
-            self.orders.open().filter(|o| o.is_settled() && now.since(o.since) > ttl).map(|o| o.place.id).collect();
+        let rests = self.orders.open().filter(|o| o.is_settled() && o.place.order_type.rests());
+        let old: Vec<_> = rests.filter(|o| now.since(o.since) > ttl).map(|o| o.place.id).collect();
         for id in old {
             self.withdraw(&id, Withdrawal::TooOld, now, out);
         }
@@ -166,7 +166,8 @@ impl Engine {
         let mut meeting = Vec::new();
         let mut yields = claimed;
         for other in self.orders.open_in(market).filter(|o| o.place.instance != owner && o.open().meets(order)) {
-            yields |= other.place.instance < owner;
+            // What takes is not cancelled: it is over soon.
+            yields |= other.place.instance < owner || !other.place.order_type.rests();
             meeting.push(other.place.id);
         }
         if yields {

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
 use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View, Working};
 
+use crate::basket::Carried;
 use crate::config::Timing;
 use crate::core::Engine;
 use crate::instance::Instance;
@@ -38,13 +39,15 @@ impl Engine {
         self.follow_signals(index, decision.opportunities(), now, out);
         self.scratch.decision = decision;
         self.accept_decision(index, out);
+        self.accept_basket(index, now, out);
     }
 
     /// Runs the strategy on a fresh view; `false` if it panicked.
     pub(crate) fn evaluate(&mut self, index: usize, now: Time) -> bool {
         let spendable = self.free_collateral();
         let Engine { instances, markets, orders, ledger, scratch, wallet, shards, references, truths, .. } = self;
-        let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, .. }) = instances.get_mut(index)
+        let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, basket, .. }) =
+            instances.get_mut(index)
         else {
             return true;
         };
@@ -60,11 +63,13 @@ impl Engine {
                     wanted.looked = market.mid();
                 }
             }
-            own.extend(orders.open_in(*market_id).map(|order| {
+            // What only takes rests in no book; a basket's progress is told by the basket.
+            let resting = || orders.open_in(*market_id).filter(|order| order.place.order_type.rests());
+            own.extend(resting().map(|order| {
                 let (side, price) = order.open().in_yes_terms();
                 OwnOrder { side, price, size: order.remaining() }
             }));
-            let ours = orders.open_in(*market_id).filter(|order| order.place.instance == *id);
+            let ours = resting().filter(|order| order.place.instance == *id);
             working.extend(ours.map(|order| Working {
                 id: order.place.id,
                 outcome: order.place.asset.outcome(),
@@ -113,7 +118,7 @@ impl Engine {
         }
         let decision = &mut scratch.decision;
         decision.clear();
-        let view = View { now, markets: &views, spendable, basket: None };
+        let view = View { now, markets: &views, spendable, basket: basket.as_ref().map(Carried::view) };
         catch_unwind(AssertUnwindSafe(|| strategy.evaluate(&view, decision))).is_ok()
     }
 
@@ -162,6 +167,9 @@ impl Engine {
         let Some(instance) = self.instances.get_mut(index) else { return };
         instance.quarantined = true;
         instance.strategy = Box::new(Gone);
+        if let Some(basket) = &mut instance.basket {
+            basket.run.abort();
+        }
         let id: InstanceId = instance.id;
         for (market, wanted) in &mut instance.wants {
             self.intents += 1;

@@ -62,6 +62,9 @@ impl Engine {
     fn on_placed(&mut self, id: &OrderId, outcome: &PlaceOutcome, now: Time, out: &mut Vec<Output>) {
         self.note_placement(id, outcome, now, out);
         match outcome {
+            PlaceOutcome::Accepted { status, trades } if self.takes(id) => {
+                self.on_taking_accepted(id, *status, trades, now, out);
+            }
             PlaceOutcome::Accepted { .. } => {
                 self.orders.note(id, |order| order.arrived = true);
                 // A fill or a cancel may have overtaken the answer; then it says nothing new.
@@ -197,6 +200,10 @@ impl Engine {
             VenueOrderStatus::Canceled => {
                 self.gone(id, now, out);
             }
+            // The match used up what takes, or the rest of it is dropped.
+            VenueOrderStatus::Matched if matched.is_positive() && self.takes(id) => {
+                self.orders.note(id, |order| order.proven_gone = true);
+            }
             // The fills say the rest.
             _ => {}
         }
@@ -314,6 +321,10 @@ impl Engine {
 
     /// After a refusal the instance waits in this market, longer each time in a row.
     fn pause(&mut self, id: &OrderId, now: Time) {
+        // A basket has a patience of its own.
+        if self.takes(id) {
+            return;
+        }
         let first = ns(self.config.timing.refusal_pause_ms);
         if let Some(wanted) = self.wanted_of(id) {
             let pause = first.saturating_mul(1 << wanted.refusals.min(16)).min(MAX_PAUSE_NS);

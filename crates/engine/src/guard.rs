@@ -113,7 +113,13 @@ impl Engine {
 
     /// Counts the result of a placement for the market's breaker. To be called before the order changes.
     pub(crate) fn note_placement(&mut self, id: &OrderId, outcome: &PlaceOutcome, now: Time, out: &mut Vec<Output>) {
-        let Some((market, since)) = self.orders.get(id).map(|o| (o.place.asset.market(), o.since)) else { return };
+        let Some((place, mut since)) = self.orders.get(id).map(|o| (o.place, o.since)) else { return };
+        let market = place.asset.market();
+        if !place.order_type.rests() {
+            // Some venues hold the answer back for as long as they hold the order back.
+            let held = self.markets.get(market.index()).map_or(0, |m| m.card.taker_delay_ms);
+            since = since.plus_ns(crate::config::ns(held));
+        }
         let went = match outcome {
             PlaceOutcome::Accepted { .. } => Went::Accepted,
             PlaceOutcome::Refused { code, .. } if is_a_reject(*code) => Went::Rejected,

@@ -6,6 +6,7 @@ use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shar
 use oddsmith_risk::OpenOrder;
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
+use crate::basket::{Carried, Patience};
 use crate::discipline::Repel;
 use crate::listen::{Listener, Mid};
 use crate::permit::Narrowing;
@@ -32,6 +33,10 @@ pub(crate) struct Instance {
     pub(crate) slow: (u64, u32),
     /// It failed and is not evaluated any more.
     pub(crate) quarantined: bool,
+    /// Its last basket, on its way or over.
+    pub(crate) basket: Option<Carried>,
+    /// How long it waits after baskets that got nothing.
+    pub(crate) patience: Patience,
 }
 
 /// What an instance wants in one market, and how far that is carried out.

@@ -33,6 +33,7 @@
 //! [`Input`]: oddsmith_domain::Input
 
 mod account;
+mod basket;
 mod breaker;
 mod causes;
 mod config;

@@ -1,7 +1,7 @@
 //! What an order is checked against, and what rules leave of a wish before it is planned.
 
 use oddsmith_domain::{
-    Denial, DesiredQuote, InstanceId, MarketId, Outcome, Output, Shares, Side, Time, TradingMode, Usdc,
+    Denial, DesiredQuote, InstanceId, MarketId, OrderType, Outcome, Output, Shares, Side, Time, TradingMode, Usdc,
 };
 use oddsmith_risk::{BookStanding, Factor, OpenOrder, Permit, Proposal, Standing, paid};
 
@@ -23,13 +23,17 @@ impl Engine {
         order: &OpenOrder,
         instance: InstanceId,
         market: MarketId,
+        order_type: OrderType,
         now: Time,
     ) -> Result<Permit, Denial> {
         self.recount(market);
         self.regroup(market);
+        let rests = order_type.rests();
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
         let owner = self.instances.get(usize::from(instance.0)).ok_or(Denial::Halted)?;
-        if self.orders.open_in(market).any(|o| o.place.instance != instance && o.open().meets(order)) {
+        // What one instance has resting is the planner's business, which waits for its own cancels.
+        let in_the_way = |o: &oddsmith_execution::Order| !rests || o.place.instance != instance;
+        if self.orders.open_in(market).any(|o| in_the_way(o) && o.open().meets(order)) {
             return Err(Denial::SelfTrade);
         }
         let own_elsewhere = owner.loss - owner.wants.get(&market).map_or(Usdc::ZERO, |wanted| wanted.loss);
@@ -52,9 +56,11 @@ impl Engine {
             halted: !self.wallet.may_quote(),
             market_halted: known.resolved || !known.doubt.may_quote(),
         };
-        // Every order of today's strategies is post-only: a maker pays no fee.
-        let permit = self.gate.check(&Proposal { order: *order, fee: Usdc::ZERO }, &standing)?;
-        self.check_state(order, instance, market)?;
+        // What rests is post-only, and a maker pays no fee. Nothing is taken where the fee is not known.
+        let fee = if rests { Some(Usdc::ZERO) } else { self.taker_fee(order, market) };
+        let fee = fee.ok_or(Denial::CardIncomplete)?;
+        let permit = self.gate.check(&Proposal { order: *order, fee, rests }, &standing)?;
+        self.check_state(order, rests, instance, market)?;
         self.check_reference(instance, market, now)?;
         Ok(permit)
     }

@@ -68,7 +68,8 @@ impl Engine {
         working.extend(self.orders.open_in(market).filter(|o| o.place.instance == id).map(|o| WorkingOrder {
             id: o.place.id,
             open: o.open(),
-            settled: o.is_settled(),
+            // A basket's leg is neither kept nor cancelled; it only stands in the way of what would meet it.
+            settled: o.is_settled() && o.place.order_type.rests(),
             keep: keep.iter().any(|w| w.id == o.place.id),
         }));
         let available = Outcome::BOTH.map(|outcome| self.ledger.available(id, market.asset(outcome)));
@@ -131,12 +132,7 @@ impl Engine {
                 return false;
             }
         };
-        self.orders.insert(place, now);
-        self.counts.placed += 1;
-        let action = self.emit.action(out, Action::Place(Box::new(place)));
-        self.awaited.insert(action, Purpose::Place(place.id));
-        self.breakers.sent(RequestKind::Place);
-        self.recount(market);
+        self.send(place, now, out);
         true
     }
 
@@ -147,7 +143,7 @@ impl Engine {
         market: MarketId,
         now: Time,
     ) -> Result<oddsmith_domain::PlaceOrder, Denial> {
-        let permit = self.permit(order, owner.instance, market, now)?;
+        let permit = self.permit(order, owner.instance, market, OrderType::Gtc, now)?;
         let known = self.markets.get(market.index()).ok_or(Denial::MarketHalted)?;
         let deadline = now.mono_ns.saturating_add(ns(self.config.timing.order_deadline_ms));
         let builder = self.builder.as_mut().ok_or(Denial::Halted)?;
@@ -230,7 +226,7 @@ impl Engine {
     /// Collateral that no order has reserved and no settlement can take back. Nothing before the venue has told the balance.
     pub(crate) fn free_collateral(&self) -> Usdc {
         let Some(opening) = self.opening else { return Usdc::ZERO };
-        opening + self.ledger.cash() - self.ledger.incoming() - self.orders.reserved()
+        opening + self.ledger.cash() - self.ledger.incoming() - self.orders.reserved() - self.fees_at_stake()
     }
 
     /// Profit since the start of the run: realised, and not realised at the last known mids.

@@ -5,7 +5,8 @@
 //! from before the end of the other run on, so that those that nobody heard of are booked once, to their instance.
 
 use oddsmith_domain::{
-    Address, DoubtCause, Event, InstanceId, MarketId, Output, Restore, RestoredMarket, SubAccount, Time, TradeStatus,
+    Address, DoubtCause, Event, InstanceId, MarketId, Output, Restore, RestoredBasket, RestoredMarket, SubAccount,
+    Time, TradeStatus,
 };
 use oddsmith_execution::{Booked, FillKey, Fills, Ledger, facts};
 
@@ -98,6 +99,11 @@ impl Engine {
         if restore.stopped {
             self.doubt_wallet(DoubtCause::Operator, now, out);
         }
+        for before in &restore.baskets {
+            let RestoredBasket { basket, state, parts, .. } = before.clone();
+            let instance = facts::owner(&owners, before.instance);
+            self.emit.event(out, Event::BasketAbandoned { instance, basket, state, parts });
+        }
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let (open, fills) = (count(open.len()), count(restore.fills.len()));
         self.emit.event(out, Event::Restored { run: restore.run, open, fills });
@@ -119,6 +125,7 @@ impl Engine {
         } else if !restore.orders.iter().all(|order| known(order.place.asset.market()))
             || !restore.fills.iter().filter_map(|fill| fill.booked.as_ref()).all(|b| known(b.asset.market()))
             || !restore.accounts.iter().all(|a| known(a.market) || a.market == MarketId::CLOSED)
+            || !restore.baskets.iter().flat_map(|b| &b.parts).all(|part| known(part.market))
         {
             Some("they speak of a market that they do not name")
         } else {

@@ -27,6 +27,8 @@ pub enum Act {
     BuyLeg(Outcome),
     /// Buy the outcome that is about to win.
     BuyWinner,
+    /// Sell, by taking, what is held without a counterpart.
+    Unwind,
     /// Cancel one order.
     Cancel,
     /// Cancel everything of the market.
@@ -62,14 +64,15 @@ pub const fn allows(state: TradingState, act: Act) -> bool {
         Act::Rest => matches!(state, S::Idle),
         Act::BuyLeg(_) => matches!(state, S::BuildingPair),
         Act::BuyWinner => matches!(state, S::TemporalActive),
-        Act::Cancel => matches!(state, S::Idle | S::BuildingPair | S::LockedPair | S::TemporalActive),
+        Act::Cancel | Act::Unwind => matches!(state, S::Idle | S::BuildingPair | S::LockedPair | S::TemporalActive),
         Act::CancelAll => matches!(state, S::Halt | S::Finalizing),
     }
 }
 
 /// What an order is in a state: the same buy is a quote, a leg or a bet.
-const fn act_of(state: TradingState, order: &OpenOrder) -> Act {
+const fn act_of(state: TradingState, order: &OpenOrder, rests: bool) -> Act {
     match (state, order.side) {
+        (_, Side::Sell) if !rests => Act::Unwind,
         (TradingState::BuildingPair, Side::Buy) => Act::BuyLeg(order.outcome),
         (TradingState::TemporalActive, Side::Buy) => Act::BuyWinner,
         _ => Act::Rest,
@@ -161,9 +164,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`Denial::State`] if it does not.
-    pub(crate) fn check_state(&self, order: &OpenOrder, instance: InstanceId, market: MarketId) -> Result<(), Denial> {
+    pub(crate) fn check_state(
+        &self,
+        order: &OpenOrder,
+        rests: bool,
+        instance: InstanceId,
+        market: MarketId,
+    ) -> Result<(), Denial> {
         let state = self.trading_state(instance, market);
-        if allows(state, act_of(state, order)) { Ok(()) } else { Err(Denial::State) }
+        if allows(state, act_of(state, order, rests)) { Ok(()) } else { Err(Denial::State) }
     }
 
     /// Tells where markets have gone since this was last looked at. What is allowed never waits for it.
@@ -305,15 +314,15 @@ mod tests {
         use TradingState as S;
         let (yes, no) = (Act::BuyLeg(Outcome::Yes), Act::BuyLeg(Outcome::No));
         for (state, allowed) in [
-            (S::Idle, &[Act::Rest, Act::Cancel][..]),
-            (S::BuildingPair, &[yes, no, Act::Cancel]),
-            (S::LockedPair, &[Act::Cancel]),
-            (S::TemporalActive, &[Act::BuyWinner, Act::Cancel]),
+            (S::Idle, &[Act::Rest, Act::Cancel, Act::Unwind][..]),
+            (S::BuildingPair, &[yes, no, Act::Cancel, Act::Unwind]),
+            (S::LockedPair, &[Act::Cancel, Act::Unwind]),
+            (S::TemporalActive, &[Act::BuyWinner, Act::Cancel, Act::Unwind]),
             (S::Halt, &[Act::CancelAll]),
             (S::Finalizing, &[Act::CancelAll]),
             (S::Resolved, &[]),
         ] {
-            for act in [Act::Rest, yes, no, Act::BuyWinner, Act::Cancel, Act::CancelAll] {
+            for act in [Act::Rest, yes, no, Act::BuyWinner, Act::Cancel, Act::CancelAll, Act::Unwind] {
                 assert_eq!(allows(state, act), allowed.contains(&act), "{state:?} {act:?}");
             }
         }

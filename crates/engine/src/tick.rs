@@ -30,6 +30,7 @@ impl Engine {
         if self.wallet.may_quote() {
             self.evaluate_one(now, out);
         }
+        self.step_baskets(now, out);
         self.plan_due(now, out);
         self.pending |= self.next_deadline().is_some_and(|at| at <= now.mono_ns);
     }
@@ -44,6 +45,7 @@ impl Engine {
             next = next.min(self.timers.heartbeat);
         }
         next = self.wallet.deadline().map_or(next, |at| next.min(at));
+        next = self.next_basket().map_or(next, |at| next.min(at));
         if self.wallet.may_quote() {
             for instance in &self.instances {
                 next = instance.next_evaluation(timing).map_or(next, |at| next.min(at));
@@ -275,7 +277,7 @@ impl Engine {
             let through: Vec<_> = self
                 .orders
                 .open_in(id)
-                .filter(|o| matches!(o.state, OrderState::Working | OrderState::PartiallyFilled))
+                .filter(|o| o.is_settled() && o.place.order_type.rests())
                 .filter(|o| match o.open().in_yes_terms() {
                     (Side::Buy, price) => ask.is_some_and(|ask| ask.price <= price),
                     (Side::Sell, price) => bid.is_some_and(|bid| bid.price >= price),

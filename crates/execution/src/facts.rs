@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
-    Action, Address, AssetId, DoubtCause, Event, Input, InstanceId, MarketCard, MarketId, OrderId, OrderState, Output,
-    OutputBody, Price, ProfitMark, Restore, RestoredAccount, RestoredBooking, RestoredFill, RestoredMarket,
-    RestoredOrder, RunId, Scope, Shares, SubAccount, Time, TradeStatus, Usdc, planted,
+    Action, Address, AssetId, BasketLeg, BasketPart, BasketState, DoubtCause, Event, Input, InstanceId, MarketCard,
+    MarketId, OrderId, OrderState, Output, OutputBody, Price, ProfitMark, Restore, RestoredAccount, RestoredBasket,
+    RestoredBooking, RestoredFill, RestoredMarket, RestoredOrder, RunId, Scope, Shares, SubAccount, Time, TradeStatus,
+    Usdc, planted,
 };
 use oddsmith_risk::Latches;
 
@@ -42,6 +43,8 @@ pub struct Facts {
     latches: Latches,
     profit: Option<ProfitMark>,
     stopped: bool,
+    /// Baskets on their way.
+    baskets: BTreeMap<InstanceId, RestoredBasket>,
     /// The venue's matches from this second on were not read yet since the run began.
     unread_s: Option<u64>,
     /// Told, but not yet in a sub-account.
@@ -112,6 +115,24 @@ impl Facts {
             Event::Ledger { instance, market, account } => {
                 self.accounts.insert((*market, *instance), *account);
                 self.commit((*market, *instance));
+            }
+            Event::BasketTaken { instance, basket, what, .. } => {
+                let part = |leg: &BasketLeg| BasketPart {
+                    market: leg.market,
+                    outcome: leg.outcome,
+                    side: leg.side,
+                    got: Shares::ZERO,
+                    undone: Shares::ZERO,
+                };
+                let (state, parts) = (BasketState::Entering, what.legs.iter().map(part).collect());
+                let begun = RestoredBasket { instance: *instance, basket: *basket, state, parts };
+                self.baskets.insert(*instance, begun);
+            }
+            Event::Basket { instance, state, .. } if state.is_final() => drop(self.baskets.remove(instance)),
+            Event::Basket { instance, basket, state, parts, .. } => {
+                let stands =
+                    RestoredBasket { instance: *instance, basket: *basket, state: *state, parts: parts.clone() };
+                self.baskets.insert(*instance, stands);
             }
             Event::Capital { capital, .. } => self.capital = Some(*capital),
             Event::Resolved { market, yes, .. } => self.resolve(*market, *yes),
@@ -306,6 +327,12 @@ impl Facts {
         let open = self.fills.iter().filter(|(_, booked)| booked.is_some_and(|b| !is_final(b.status)));
         let ended = self.settled.iter().filter_map(|key| self.fills.get_key_value(key));
         let fills = ended.chain(open).filter_map(|(key, booked)| fill(key, booked)).collect();
+        let part = |part: BasketPart| Some(BasketPart { market: *numbers.get(&part.market)?, ..part });
+        let baskets = self.baskets.into_values().map(|mut basket| {
+            basket.parts = basket.parts.into_iter().filter_map(part).collect();
+            basket
+        });
+        let baskets = baskets.collect();
         Restore {
             run: self.run,
             account: self.account,
@@ -320,6 +347,7 @@ impl Facts {
             latches: self.latches.iter().cloned().collect(),
             profit: self.profit,
             stopped: self.stopped,
+            baskets,
         }
     }
 

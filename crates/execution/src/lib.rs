@@ -5,6 +5,7 @@
 //! works becomes what is wanted ([`plan`]). It never reads a market's book to learn about its own orders, never decides what is
 //! wanted, and builds an order only from a risk permit.
 
+mod basket;
 pub mod facts;
 mod fills;
 mod ledger;
@@ -13,6 +14,7 @@ mod planner;
 mod split;
 mod transition;
 
+pub use basket::{BasketRun, Known, Want};
 pub use fills::{Applied, Booked, FillKey, Fills, OwnLeg, own_legs};
 pub use ledger::{Ledger, LedgerError, Place, booking_id};
 pub use orders::{BuilderError, Change, Order, OrderBuilder, Orders, Ownership};

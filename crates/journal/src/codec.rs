@@ -158,6 +158,11 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::Ledger { instance, market, .. } => (Kind::LEDGER, of(instance, *market)),
         Event::Denied { instance, market, .. } => (Kind::DENIED, of(instance, *market)),
         Event::Residual { instance, market, .. } => (Kind::RESIDUAL, of(instance, *market)),
+        Event::BasketTaken { instance, intent, .. } => {
+            (Kind::BASKET_TAKEN, Ids { instance: Some(*instance), intent: Some(*intent), ..none })
+        }
+        Event::Basket { instance, .. } => (Kind::BASKET, Ids { instance: Some(*instance), ..none }),
+        Event::BasketAbandoned { instance, .. } => (Kind::BASKET_ABANDONED, Ids { instance: Some(*instance), ..none }),
         Event::Book { asset, .. } => (Kind::BOOK, Ids { market: Some(asset.market()), ..none }),
         Event::DoubtBegan { scope, .. } => (Kind::DOUBT_BEGAN, scoped(scope)),
         Event::DoubtCanceled { scope } => (Kind::DOUBT_CANCELED, scoped(scope)),

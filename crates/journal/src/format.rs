@@ -142,6 +142,12 @@ kinds! {
     STATE = 0x213, "event.state";
     /// An evaluation took too long.
     SLOW_EVALUATION = 0x214, "event.slow_evaluation";
+    /// A basket was accepted.
+    BASKET_TAKEN = 0x215, "event.basket_taken";
+    /// A basket stands otherwise than before.
+    BASKET = 0x216, "event.basket";
+    /// A basket of the run before is not taken up again.
+    BASKET_ABANDONED = 0x217, "event.basket_abandoned";
     /// The cancel of a doubt's scope was answered.
     DOUBT_CANCELED = 0x230, "event.doubt_canceled";
     /// Caution after a doubt is over.

@@ -5,6 +5,9 @@ use oddsmith_domain::{Denial, Latch, MarketCard, Price, Shares, Side, Tick, Trad
 use crate::factor::Factor;
 use crate::{BookStanding, Gate, GroupStanding, MarketExposure, OpenOrder};
 
+/// The venue takes nothing at once that is worth less.
+const LEAST_TAKEN: Usdc = Usdc::from_whole(1);
+
 /// An order that somebody would like to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proposal {
@@ -12,6 +15,8 @@ pub struct Proposal {
     pub order: OpenOrder,
     /// What it would cost at most beyond its notional (the taker fee, if it may take).
     pub fee: Usdc,
+    /// Whether it may rest. The venue's least size is for orders that do; what only takes must be worth a dollar.
+    pub rests: bool,
 }
 
 /// All other markets together.
@@ -159,7 +164,11 @@ impl Gate {
         if !tick.admits(order.price) {
             return Err(Denial::OffGrid);
         }
-        if order.size < min_size {
+        let large_enough = match proposal.rests {
+            true => order.size >= min_size,
+            false => order.size.cost_ceil(order.price) >= LEAST_TAKEN,
+        };
+        if !large_enough {
             return Err(Denial::MinSize);
         }
         self.limits().times.check(standing.wall_s, standing.card.end_wall_s, reduces)?;

@@ -69,7 +69,7 @@ fn check(limits: Limits, order: OpenOrder, change: impl FnOnce(&mut Standing<'_>
     let (card, exposure) = (card(), MarketExposure::default());
     let mut standing = standing(&card, &exposure);
     change(&mut standing);
-    Gate::new(limits).check(&Proposal { order, fee: Usdc::ZERO }, &standing).map(|_| ())
+    Gate::new(limits).check(&Proposal { order, fee: Usdc::ZERO, rests: true }, &standing).map(|_| ())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn one_denial_for_each_limit() {
     let groups = [GroupStanding { limit: &group, others: GroupLoss::default().with([usd(21), usd(-5)]) }];
     let (card, exposure) = (card(), MarketExposure::default());
     let grouped = Standing { groups: &groups, ..standing(&card, &exposure) };
-    let checked = Gate::new(d()).check(&Proposal { order: buy, fee: Usdc::ZERO }, &grouped);
+    let checked = Gate::new(d()).check(&Proposal { order: buy, fee: Usdc::ZERO, rests: true }, &grouped);
     assert_eq!(checked.map(|_| ()), Err(Denial::GroupExposure));
 }
 
@@ -116,7 +116,7 @@ fn what_is_above_its_limit_on_one_side_hides_nothing_on_the_other() {
     let at = |limits: Limits| {
         let card = card();
         let gate = Gate::new(limits);
-        gate.check(&Proposal { order: buy, fee: Usdc::ZERO }, &standing(&card, &exposure)).map(|_| ())
+        gate.check(&Proposal { order: buy, fee: Usdc::ZERO, rests: true }, &standing(&card, &exposure)).map(|_| ())
     };
     let d = Limits::default;
     assert_eq!(at(Limits { max_net_shares: Shares::from_whole(80), ..d() }), Err(Denial::NetPosition));
@@ -182,9 +182,9 @@ fn getting_out_is_always_allowed() {
         ..standing(&card, &exposure)
     };
     let gate = Gate::new(Limits::default());
-    let sell = Proposal { order: order(Outcome::Yes, Side::Sell, "0.9", "100"), fee: Usdc::ZERO };
+    let sell = Proposal { order: order(Outcome::Yes, Side::Sell, "0.9", "100"), fee: Usdc::ZERO, rests: true };
     assert!(gate.check(&sell, &standing).is_ok());
-    let more = Proposal { order: order(Outcome::No, Side::Sell, "0.1", "100"), fee: Usdc::ZERO };
+    let more = Proposal { order: order(Outcome::No, Side::Sell, "0.1", "100"), fee: Usdc::ZERO, rests: true };
     assert_eq!(gate.check(&more, &standing).map(|_| ()), Err(Denial::ReduceOnly));
 }
 
@@ -397,7 +397,7 @@ impl World {
             sellable: Shares::from_micros(self.held[market][instance][order.outcome.index()]) - promised,
             ..standing(&card, &exposure)
         };
-        if gate.check(&Proposal { order, fee: Usdc::ZERO }, &standing).is_ok() {
+        if gate.check(&Proposal { order, fee: Usdc::ZERO, rests: true }, &standing).is_ok() {
             self.open.push(open);
         }
     }
@@ -498,4 +498,17 @@ proptest! {
             world.obeys(&limits)?;
         }
     }
+}
+
+#[test]
+fn what_only_takes_may_be_smaller_than_the_least_that_rests_but_not_worth_less_than_a_dollar() {
+    let (card, exposure) = (card(), MarketExposure::default());
+    let check = |size: &str, rests| {
+        let order = order(Outcome::Yes, Side::Buy, "0.5", size);
+        let proposal = Proposal { order, fee: Usdc::ZERO, rests };
+        Gate::new(Limits::default()).check(&proposal, &standing(&card, &exposure)).map(|_| ())
+    };
+    assert_eq!(check("4.99", true), Err(Denial::MinSize));
+    assert_eq!(check("4.99", false), Ok(()));
+    assert_eq!((check("2", false), check("1.99", false)), (Ok(()), Err(Denial::MinSize)));
 }

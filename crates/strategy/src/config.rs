@@ -91,9 +91,9 @@ impl StrategyConfig {
             StrategyConfig::SkewedMaker(_)
             | StrategyConfig::Amm(_)
             | StrategyConfig::Bands(_)
+            | StrategyConfig::Imbalance(_)
             | StrategyConfig::ReferenceMaker(_) => None,
-            StrategyConfig::Imbalance(_)
-            | StrategyConfig::Pair(_)
+            StrategyConfig::Pair(_)
             | StrategyConfig::Multi(_)
             | StrategyConfig::Temporal(_) => Some("takes with baskets, which a run does not carry out yet"),
         }

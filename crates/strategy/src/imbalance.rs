@@ -151,6 +151,10 @@ impl Imbalance {
         if market.book_age_ns.is_none_or(|age| age > p.max_book_age_ms.saturating_mul(Time::MILLI)) {
             return Err(Reason::StaleBook);
         }
+        // Asking now would begin a cool-down, and nothing would be taken.
+        if market.caution {
+            return Err(Reason::Caution);
+        }
         let (Some(bid), Some(ask)) = (market.book.best_bid(Outcome::Yes), market.book.best_ask(Outcome::Yes)) else {
             return Err(Reason::NoBook);
         };
@@ -232,7 +236,7 @@ impl Strategy for Imbalance {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
@@ -308,7 +312,8 @@ mod tests {
     #[test]
     fn every_condition_at_its_bound() {
         type Change = fn(&mut Scene);
-        let rows: [(Change, Option<Reason>); 16] = [
+        let rows: [(Change, Option<Reason>); 17] = [
+            (|s| s.caution = true, Some(Reason::Caution)),
             (|s| s.bid = level("0.49", 299), Some(Reason::WeakSignal)),
             (|s| s.bid = level("0.3", 300), Some(Reason::WideSpread)),
             (|s| (s.bid, s.ask) = (level("0.29", 300), level("0.31", 100)), None),

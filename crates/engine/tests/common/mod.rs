@@ -2,11 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of the desk")]
 
+use std::collections::VecDeque;
+
 use oddsmith_domain::{
     AccountOrder, AccountSnapshot, Action, ActionSeq, CancelOutcome, CanceledOrders, Command, ConditionId, Event,
     FeeSchedule, GatewayInput, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketSource, OrderId, Output,
-    OutputBody, Payer, PlaceOrder, PlaceOutcome, RunId, Setup, Shares, Side, Tick, Time, TokenId, Usdc,
-    VenueOrderStatus,
+    OutputBody, Payer, PlaceOrder, PlaceOutcome, RefusalCode, RunId, Setup, Shares, Side, Tick, Time, TokenId, TradeId,
+    UnknownCause, Usdc, VenueOrderStatus,
 };
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -24,10 +26,29 @@ pub struct Desk {
     pub tape: Vec<(Time, Vec<u8>)>,
     /// Orders that rest at the venue.
     pub resting: Vec<PlaceOrder>,
+    /// Orders that take, in the order in which they came.
+    pub taken: Vec<PlaceOrder>,
+    /// What becomes of the next ones; without a word they get all they want.
+    pub fates: VecDeque<Taking>,
+    /// What the user channel says next.
+    pub later: Vec<String>,
     pub collateral: Usdc,
     /// Whether the market connection gives signs of life.
     pub alive: bool,
     trades: u64,
+}
+
+/// What becomes of an order that takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Taking {
+    /// So many whole shares at its limit, settled at once; none at all for 0.
+    Gets(i64),
+    /// The same, and the settlement is open.
+    Unsettled(i64),
+    /// It is held back; nothing more is said.
+    Delayed,
+    /// No answer comes.
+    Lost,
 }
 
 pub fn card(n: u8) -> MarketCard {
@@ -93,6 +114,9 @@ impl Desk {
             waiting: Vec::new(),
             tape: Vec::new(),
             resting: Vec::new(),
+            taken: Vec::new(),
+            fates: VecDeque::new(),
+            later: Vec::new(),
             collateral: Usdc::from_whole(1_000),
             alive: true,
             trades: 0,
@@ -177,6 +201,9 @@ impl Desk {
             let outcome = self.honest(&action);
             self.answer(seq, outcome);
         }
+        for frame in std::mem::take(&mut self.later) {
+            self.put(&Input::User { bytes: frame.as_bytes() });
+        }
     }
 
     pub fn answer(&mut self, action: ActionSeq, outcome: GatewayOutcome) {
@@ -186,6 +213,7 @@ impl Desk {
     /// What an honest venue says to an action.
     pub fn honest(&mut self, action: &Action) -> GatewayOutcome {
         match action {
+            Action::Place(place) if !place.order_type.rests() => self.take(place),
             Action::Place(place) => {
                 self.resting.push(**place);
                 let outcome = PlaceOutcome::Accepted { status: VenueOrderStatus::Live, trades: Vec::new() };
@@ -230,6 +258,60 @@ impl Desk {
                 ..AccountSnapshot::default()
             })),
         }
+    }
+
+    /// What the venue makes of an order that takes.
+    fn take(&mut self, place: &PlaceOrder) -> GatewayOutcome {
+        self.taken.push(*place);
+        let fate = self.fates.pop_front().unwrap_or(Taking::Gets(place.size.micros() / 1_000_000));
+        let accepted = |status, trades| GatewayOutcome::Place(PlaceOutcome::Accepted { status, trades });
+        match fate {
+            Taking::Gets(0) => GatewayOutcome::Place(PlaceOutcome::Refused {
+                code: RefusalCode::FakNotFilled,
+                text: "no orders found to match with FAK order.".to_owned(),
+            }),
+            Taking::Gets(whole) => {
+                let id = self.match_taker(place, whole, "CONFIRMED");
+                accepted(VenueOrderStatus::Matched, vec![id])
+            }
+            Taking::Unsettled(whole) => {
+                let id = self.match_taker(place, whole, "MATCHED");
+                accepted(VenueOrderStatus::Matched, vec![id])
+            }
+            Taking::Delayed => accepted(VenueOrderStatus::Delayed, Vec::new()),
+            Taking::Lost => GatewayOutcome::Place(PlaceOutcome::Unknown(UnknownCause::Timeout)),
+        }
+    }
+
+    /// An order of ours took so many shares at its limit; the user channel says so next.
+    pub fn match_taker(&mut self, place: &PlaceOrder, whole: i64, status: &str) -> TradeId {
+        self.trades += 1;
+        let name = format!("trade-{}", self.trades);
+        let size = Shares::from_whole(whole);
+        self.later.push(taker_frame(&name, place, size, status, self.now));
+        let paid = size.cost_ceil(place.price);
+        self.collateral = if place.side() == Side::Buy { self.collateral - paid } else { self.collateral + paid };
+        TradeId::parse(&name).expect("an id")
+    }
+
+    /// Books of both tokens of a market: price and whole shares of the best levels of YES.
+    pub fn sized_book(&mut self, n: u8, bid: (&str, u32), ask: (&str, u32)) {
+        let c = card(n);
+        let mirror = |price: &str| price.parse::<oddsmith_domain::Price>().expect("price").complement().to_string();
+        let one = |token: TokenId, bid: (&str, u32), ask: (&str, u32)| {
+            format!(
+                r#"{{"event_type":"book","asset_id":"{token}","market":"{}","timestamp":"{}","bids":[{{"price":"{}","size":"{}"}}],"asks":[{{"price":"{}","size":"{}"}}]}}"#,
+                c.condition,
+                self.now.wall_ms(),
+                bid.0,
+                bid.1,
+                ask.0,
+                ask.1
+            )
+        };
+        let yes = one(c.tokens[0], bid, ask);
+        let no = one(c.tokens[1], (&mirror(ask.0), ask.1), (&mirror(bid.0), bid.1));
+        self.frame(format!("[{yes},{no}]").as_bytes());
     }
 
     /// A fresh book of both tokens of a market, 100 shares on each best price.
@@ -299,6 +381,27 @@ impl Desk {
     pub fn take_from_venue(&mut self, id: &OrderId) {
         self.resting.retain(|o| o.id != *id);
     }
+}
+
+pub fn taker_frame(id: &str, order: &PlaceOrder, size: Shares, status: &str, now: Time) -> String {
+    let c = card(u8::try_from(order.asset.market().0).expect("few markets"));
+    let outcome = order.asset.outcome();
+    let (side, name, token) = (order.side(), &c.outcomes[outcome.index()], c.token(outcome));
+    let (owner, stranger) = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002");
+    format!(
+        r#"{{"event_type":"trade","type":"TRADE","id":"{id}","taker_order_id":"{}","market":"{}","asset_id":"{token}","side":"{}","size":"{size}","price":"{}","status":"{status}","owner":"{owner}","trade_owner":"{owner}","trader_side":"TAKER","outcome":"{name}","bucket_index":0,"fee_rate_bps":"0","maker_address":"{}","transaction_hash":"","match_time":"{}","last_update":"{}","timestamp":"{}","maker_orders":[{{"order_id":"0x{:064x}","owner":"{stranger}","maker_address":"0x0000000000000000000000000000000000000001","matched_amount":"{size}","price":"{}","fee_rate_bps":"0","asset_id":"{token}","side":"{}","outcome":"{name}","outcome_index":0}}]}}"#,
+        order.id,
+        c.condition,
+        side.as_str(),
+        order.price,
+        order.fields.maker,
+        now.wall_s(),
+        now.wall_s(),
+        now.wall_ms(),
+        77,
+        order.price,
+        side.opposite().as_str(),
+    )
 }
 
 pub fn trade_frame(id: &str, order: &PlaceOrder, size: Shares, status: &str, now: Time) -> String {
