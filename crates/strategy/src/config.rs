@@ -93,9 +93,9 @@ impl StrategyConfig {
             | StrategyConfig::Bands(_)
             | StrategyConfig::Imbalance(_)
             | StrategyConfig::ReferenceMaker(_) => None,
-            StrategyConfig::Pair(_)
-            | StrategyConfig::Multi(_)
-            | StrategyConfig::Temporal(_) => Some("takes with baskets, which a run does not carry out yet"),
+            StrategyConfig::Pair(_) | StrategyConfig::Multi(_) | StrategyConfig::Temporal(_) => {
+                Some("takes with baskets, which a run does not carry out yet")
+            }
         }
     }
 
