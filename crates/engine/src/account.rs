@@ -129,7 +129,7 @@ impl Engine {
         self.tell_ledger(owner, market, out);
         self.book_decision(market, out);
         self.recount(market);
-        self.follow_fill(owner, market, now, out);
+        self.follow_holdings(owner, market, now, out);
         self.wake(market, true);
     }
 

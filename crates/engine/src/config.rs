@@ -380,9 +380,9 @@ mod tests {
     #[test]
     fn a_strategy_that_a_run_cannot_carry_out_is_refused() {
         let mut one = instance("a");
-        one.strategy = StrategyConfig::Pair(Default::default());
+        one.strategy = StrategyConfig::Temporal(Default::default());
         let config = EngineConfig { instances: vec![one], ..EngineConfig::default() };
-        assert!(matches!(config.validate(), Err(ConfigError::NotYet { strategy: "pair", .. })));
+        assert!(matches!(config.validate(), Err(ConfigError::NotYet { strategy: "temporal", .. })));
     }
 
     #[test]

@@ -398,7 +398,7 @@ impl Engine {
                 Converting::Decided => has_yes < Shares::LOT && has_no < Shares::LOT,
             };
             if gone || unseen + 1 >= UNSEEN {
-                self.end_conversion(id, gone, out);
+                self.end_conversion(id, gone, now, out);
             } else if let Some(conversion) = self.markets.get_mut(index).and_then(|m| m.conversion.as_mut()) {
                 conversion.unknown = Some(unseen + 1);
                 self.suspect(now.mono_ns + AGAIN_NS);

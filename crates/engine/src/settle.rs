@@ -2,7 +2,7 @@
 
 use oddsmith_domain::{
     Action, ActionSeq, AssetId, Booking, DifferenceKind, DoubtCause, Event, FetchWhat, InstanceId, MarketId, Movement,
-    Outcome, Output, Price, ResolutionSource, Shares, Time, TokenOutcome, UnknownCause,
+    Outcome, Output, Price, ResolutionSource, Shares, Time, TokenOutcome, TradingState, UnknownCause,
 };
 use oddsmith_execution::booking_id;
 
@@ -143,10 +143,10 @@ impl Engine {
     /// Makes collateral of complete pairs, and of what decided markets pay, where the configuration says so.
     pub(crate) fn watch_conversions(&mut self, now: Time, out: &mut Vec<Output>) {
         let rules = &self.config.tokens;
-        if !(rules.merge_pairs || rules.redeem) || !self.wallet.may_quote() {
+        let (merge, redeem) = (rules.merge_pairs || rules.merge_locked, rules.redeem);
+        if !(merge || redeem) || !self.wallet.may_quote() {
             return;
         }
-        let (merge, redeem, least) = (rules.merge_pairs, rules.redeem, rules.merge_min);
         for n in 0..self.markets.count() {
             let Some(market) = self.markets.nth_mut(n) else { continue };
             let (id, decided) = (market.id, market.pays.is_some() && market.confirmed);
@@ -157,12 +157,19 @@ impl Engine {
             if decided && redeem {
                 self.redeem(id, out);
             } else if !market.resolved && merge && market.doubt.may_quote() {
-                self.merge(id, least, out);
+                self.merge(id, out);
             }
         }
     }
 
-    fn merge(&mut self, id: MarketId, least: Shares, out: &mut Vec<Output>) {
+    /// The fewest pairs of an instance that are merged in a market; `None` if none of them are.
+    fn least_merged(&self, instance: InstanceId, id: MarketId) -> Option<Shares> {
+        let rules = &self.config.tokens;
+        let locked = rules.merge_locked && self.trading_state(instance, id) == TradingState::LockedPair;
+        if locked { Some(Shares::LOT) } else { rules.merge_pairs.then_some(rules.merge_min) }
+    }
+
+    fn merge(&mut self, id: MarketId, out: &mut Vec<Output>) {
         let free = |engine: &Engine, instance: InstanceId| {
             let [yes, no] = Outcome::BOTH.map(|outcome| {
                 let asset = id.asset(outcome);
@@ -171,10 +178,11 @@ impl Engine {
             yes.min(no)
         };
         let holders: Vec<InstanceId> = self.ledger.market(id).map(|(instance, _)| instance).collect();
-        let mut found = holders.into_iter().map(|instance| (instance, free(self, instance)));
-        let Some((instance, pairs)) = found.find(|(_, pairs)| *pairs >= least && pairs.is_positive()) else {
-            return;
+        let enough = |instance: InstanceId| {
+            let (least, pairs) = (self.least_merged(instance, id)?, free(self, instance));
+            (pairs >= least && pairs.is_positive()).then_some((instance, pairs))
         };
+        let Some((instance, pairs)) = holders.into_iter().find_map(enough) else { return };
         if self.ledger.reserve((instance, id), [pairs, pairs]).is_err() {
             return;
         }
@@ -213,16 +221,16 @@ impl Engine {
         let Some(market) = self.markets.get_mut(id.index()) else { return };
         let Some(conversion) = market.conversion.as_mut().filter(|c| c.action == action) else { return };
         match outcome {
-            TokenOutcome::Done => self.end_conversion(id, true, out),
+            TokenOutcome::Done => self.end_conversion(id, true, now, out),
             TokenOutcome::Refused(why) => {
                 let text = format!("tokens of market {} were not converted: {why}", market.card.slug);
                 market.convert_at = now.mono_ns + REFUSED_NS;
                 self.emit.event(out, Event::Alert { text });
-                self.end_conversion(id, false, out);
+                self.end_conversion(id, false, now, out);
             }
             TokenOutcome::NotSent(_) => {
                 market.convert_at = now.mono_ns + REFUSED_NS;
-                self.end_conversion(id, false, out);
+                self.end_conversion(id, false, now, out);
             }
             TokenOutcome::Unknown(cause) => {
                 conversion.unknown = Some(0);
@@ -237,13 +245,14 @@ impl Engine {
     }
 
     /// A merge or a redemption is over: booked if it was carried out, its promise taken back if not.
-    pub(crate) fn end_conversion(&mut self, id: MarketId, done: bool, out: &mut Vec<Output>) {
+    pub(crate) fn end_conversion(&mut self, id: MarketId, done: bool, now: Time, out: &mut Vec<Output>) {
         let Some(market) = self.markets.get_mut(id.index()) else { return };
         let Some(conversion) = market.conversion.take() else { return };
         match conversion.what {
             Converting::Pairs(instance, pairs) if done => {
                 if let Ok(movement) = self.ledger.merge((instance, id), pairs) {
                     self.tell_booking((instance, id), Booking::Merge, movement, out);
+                    self.follow_holdings(instance, id, now, out);
                 }
             }
             Converting::Pairs(instance, pairs) => {

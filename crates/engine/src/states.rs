@@ -236,10 +236,16 @@ impl Engine {
         for (market, cause) in causes {
             self.follow(id, market, cause, now, out);
         }
+        // A pair that was there before it began to be built, as after a restart.
+        for (market, _) in seen {
+            if self.trading_state(id, *market) == TradingState::BuildingPair {
+                self.follow_holdings(id, *market, now, out);
+            }
+        }
     }
 
-    /// A fill changed what an instance holds in a market.
-    pub(crate) fn follow_fill(&mut self, instance: InstanceId, market: MarketId, now: Time, out: &mut Vec<Output>) {
+    /// What an instance holds in a market has changed, or is looked at again.
+    pub(crate) fn follow_holdings(&mut self, instance: InstanceId, market: MarketId, now: Time, out: &mut Vec<Output>) {
         let account = self.ledger.account(instance, market);
         let wanted = self.instances.get(usize::from(instance.0)).and_then(|i| i.wants.get(&market));
         if let Some(cause) = wanted.and_then(|wanted| wanted.track.filled(&account)) {

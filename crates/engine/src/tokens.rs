@@ -19,6 +19,8 @@ pub struct Tokens {
     pub merge_pairs: bool,
     /// The fewest pairs that are merged.
     pub merge_min: Shares,
+    /// Whether a locked pair becomes collateral by itself, however small: nothing else is done in its market before.
+    pub merge_locked: bool,
     /// Whether tokens of decided markets become collateral by themselves.
     pub redeem: bool,
 }
@@ -31,6 +33,7 @@ impl Default for Tokens {
             adopt: None,
             merge_pairs: false,
             merge_min: Shares::from_whole(5),
+            merge_locked: true,
             redeem: false,
         }
     }

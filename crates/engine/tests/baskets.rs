@@ -251,3 +251,28 @@ fn the_same_inputs_lead_to_the_same_outputs() {
     assert!(out == desk.outputs && !desk.taken.is_empty());
     assert!(desk.now.mono_ns > 30 * Time::SECOND);
 }
+
+#[test]
+fn quotes_of_lower_priority_make_way_before_a_leg_is_sent() {
+    let mut config = imbalance();
+    config.instances.push(instance("maker", common::config().instances[0].strategy.clone()));
+    let mut desk = ready(config);
+    desk.run_for(3_000);
+    let bid = *desk.resting.iter().find(|o| o.asset.outcome() == oddsmith_domain::Outcome::No).expect("a bid for NO");
+    // The leg will buy YES at 0.52, which a bid of 0.48 for NO would sell.
+    assert_eq!(bid.price.to_string(), "0.48");
+    let from = desk.outputs.len();
+    desk.sized_book(0, ("0.48", 300), ("0.52", 100));
+    desk.run_for(500);
+    let place = |output: &oddsmith_domain::Output| match &output.body {
+        OutputBody::Action(Action::Place(place)) => !place.post_only,
+        _ => false,
+    };
+    let gone = |output: &oddsmith_domain::Output| match &output.body {
+        OutputBody::Event(Event::Order { order, to, .. }) => *order == bid.id && *to == OrderState::Canceled,
+        _ => false,
+    };
+    let (sent, canceled) = (desk.outputs[from..].iter().position(place), desk.outputs[from..].iter().position(gone));
+    assert!(canceled.is_some() && sent > canceled, "{canceled:?} {sent:?}");
+    assert_eq!((states(&desk), desk.taken[0].price.to_string()), (vec![BasketState::Complete], "0.52".to_owned()));
+}

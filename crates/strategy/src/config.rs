@@ -92,10 +92,10 @@ impl StrategyConfig {
             | StrategyConfig::Amm(_)
             | StrategyConfig::Bands(_)
             | StrategyConfig::Imbalance(_)
+            | StrategyConfig::Pair(_)
+            | StrategyConfig::Multi(_)
             | StrategyConfig::ReferenceMaker(_) => None,
-            StrategyConfig::Pair(_) | StrategyConfig::Multi(_) | StrategyConfig::Temporal(_) => {
-                Some("takes with baskets, which a run does not carry out yet")
-            }
+            StrategyConfig::Temporal(_) => Some("takes with baskets, which a run does not carry out for it yet"),
         }
     }
 

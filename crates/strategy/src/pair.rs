@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
 use crate::lock::walk;
-use crate::{Decision, MarketView, Position, Rest, Strategy, View};
+use crate::{Decision, MarketView, Opportunity, Position, Rest, Strategy, View};
 
 /// The strategy's name.
 pub const NAME: &str = "pair";
@@ -343,7 +343,11 @@ impl Strategy for Pair {
         let mut may_take = view.basket.is_none_or(|basket| basket.state.is_final());
         for market in view.markets {
             let rest = decision.set(market.id, Mode::Normal);
-            if let Some(basket) = self.look(view, market, may_take, rest) {
+            let basket = self.look(view, market, may_take, rest);
+            if basket.is_some() || !rest.quotes.is_empty() {
+                decision.sees(market.id, Opportunity::Pair);
+            }
+            if let Some(basket) = basket {
                 may_take = false;
                 decision.take(basket);
             }

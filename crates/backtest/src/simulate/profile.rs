@@ -4,7 +4,7 @@ use oddsmith_domain::{Shares, Usdc};
 use oddsmith_engine::{EngineConfig, InstanceConfig, Planning, Timing};
 use oddsmith_exchange::scenario::{Scenario, ScenarioError};
 use oddsmith_risk::Limits;
-use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
+use oddsmith_strategy::{StrategyConfig, pair, skewed_maker::Parameters};
 
 /// Seven markets on all three contracts, with fees and without, on both usual grids.
 const SCENARIO: &str = r"
@@ -48,7 +48,7 @@ pub(super) fn scenario() -> Result<Scenario, ScenarioError> {
     Scenario::parse(SCENARIO)
 }
 
-/// Two makers, one of them on half of the markets, both on one. The limits are near enough to be felt.
+/// Two makers, one of them on half of the markets, both on one, and a builder of pairs beside them. The limits are near enough to be felt.
 #[must_use]
 pub fn engine_config() -> EngineConfig {
     let maker = |name: &str, markets: &[&str], spread: f64| InstanceConfig {
@@ -65,10 +65,25 @@ pub fn engine_config() -> EngineConfig {
             ..Parameters::default()
         }),
     };
+    // It rests on both tokens and takes what lags, so that baskets meet every fault, too.
+    let pair = InstanceConfig {
+        name: "third".to_owned(),
+        markets: vec!["will-the-budget-pass".to_owned(), "who-wins-*".to_owned()],
+        strategy: StrategyConfig::Pair(pair::Parameters {
+            step_usdc: Usdc::from_whole(6),
+            max_total_usdc: Usdc::from_whole(60),
+            max_imbalance_shares: Shares::from_whole(25),
+            rebalance_shares: Shares::from_whole(6),
+            leg_deadline_s: 20,
+            ..pair::Parameters::default()
+        }),
+        listener: Default::default(),
+    };
     EngineConfig {
         instances: vec![
             maker("first", &["will-*"], 0.02),
             maker("second", &["who-wins-*", "will-the-bridge-open"], 0.02),
+            pair,
         ],
         limits: Limits {
             max_position_shares: Shares::from_whole(90),

@@ -32,6 +32,8 @@ pub struct Desk {
     pub fates: VecDeque<Taking>,
     /// What the user channel says next.
     pub later: Vec<String>,
+    /// Whether the venue makes collateral of pairs.
+    pub merges: bool,
     pub collateral: Usdc,
     /// Whether the market connection gives signs of life.
     pub alive: bool,
@@ -117,6 +119,7 @@ impl Desk {
             taken: Vec::new(),
             fates: VecDeque::new(),
             later: Vec::new(),
+            merges: false,
             collateral: Usdc::from_whole(1_000),
             alive: true,
             trades: 0,
@@ -249,6 +252,10 @@ impl Desk {
                 GatewayOutcome::Activity(Ok(Default::default()))
             }
             Action::Fetch(oddsmith_domain::FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Ok(None)),
+            Action::Merge { pairs, .. } if self.merges => {
+                self.collateral += Usdc::from_micros(pairs.micros());
+                GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Done)
+            }
             Action::Merge { .. } | Action::Redeem { .. } => {
                 GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
             }
