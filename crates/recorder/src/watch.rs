@@ -1,6 +1,6 @@
 //! One market under watch: its book, what is proven of it, and the gap under way.
 
-use oddsmith_book::{HashCheck, HashCounts, HashPolicy, PairBook};
+use oddsmith_book::{Applied, HashCheck, HashCounts, HashPolicy, PairBook};
 use oddsmith_domain::{AssetId, BookHealth, MarketBatch, MarketCard, MarketEvent, MarketSource, Outcome, Time};
 
 use crate::certificate::{Cause, Gap};
@@ -122,10 +122,13 @@ impl Watch {
 
     /// A book came by REST.
     pub fn rest(&mut self, batch: &MarketBatch, event: &MarketEvent, outcome: Outcome, now: Time, flow: Flow) {
-        let checks = &mut self.hours.now().checks;
-        checks.read += 1;
+        self.hours.now().checks.read += 1;
         self.asked[outcome.index()] = 0;
-        let Some((applied, unproven)) = self.snapshot(batch, event, outcome, now, MarketSource::Rest) else { return };
+        if self.gap.is_none() && self.right_ns.is_some() && self.agrees(batch, event, now) {
+            self.hours.now().checks.agreed += 1;
+            return;
+        }
+        let Some(applied) = self.snapshot(batch, event, outcome, now, MarketSource::Rest) else { return };
         self.count(self.last_ns);
         let checks = &mut self.hours.now().checks;
         if applied.difference {
@@ -133,22 +136,29 @@ impl Watch {
         } else {
             checks.agreed += 1;
         }
-        if flow == Flow::Broken {
-            return;
+        if flow == Flow::Flows {
+            self.awaited[outcome.index()] = false;
+            self.judge(now, Cause::BookDiffers);
         }
-        self.awaited[outcome.index()] = false;
-        let same = applied.fresh && applied.changed == 0 && applied.hash == HashCheck::Reproduced && !unproven;
-        if same && self.gap.is_none() && self.right_ns.is_some() {
+    }
+
+    /// Whether a book agrees with what the stream has said. It is tried on a copy: a book can overtake the frames of its own millisecond,
+    /// and what they say of the states before its own would then seem wrong.
+    fn agrees(&mut self, batch: &MarketBatch, event: &MarketEvent, now: Time) -> bool {
+        let mut copy = self.book.clone();
+        let unproven = copy.next_check_mono_ns().is_some();
+        let Some(applied) = copy.apply_event(batch, event, now, MarketSource::Rest) else { return true };
+        if applied.fresh && applied.changed == 0 && applied.hash == HashCheck::Reproduced && !unproven {
             self.right_ns = self.right_ns.max(Some(now.wall_ns));
         }
-        self.judge(now, Cause::BookDiffers);
+        !applied.difference
     }
 
     pub fn rest_failed(&mut self) {
         self.hours.now().checks.failed += 1;
     }
 
-    /// Applies a whole book. Says what it did, and whether a hash of the stream still waited for its check.
+    /// Applies a whole book.
     fn snapshot(
         &mut self,
         batch: &MarketBatch,
@@ -156,8 +166,7 @@ impl Watch {
         outcome: Outcome,
         now: Time,
         source: MarketSource,
-    ) -> Option<(oddsmith_book::Applied, bool)> {
-        let unproven = self.book.next_check_mono_ns().is_some();
+    ) -> Option<Applied> {
         let applied = self.book.apply_event(batch, event, now, source)?;
         if let (HashCheck::Unverifiable, MarketEvent::Snapshot(header)) = (applied.hash, event)
             && self.book.learn_facts(outcome, header, batch.bids(header), batch.asks(header))
@@ -165,7 +174,7 @@ impl Watch {
             // A fact that the card does not state can be read off the hash itself.
             let _ = self.book.apply_event(batch, event, now, source);
         }
-        Some((applied, unproven))
+        Some(applied)
     }
 
     /// A quiet moment: hashes that wait for the end of their batch.
