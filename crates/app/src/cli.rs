@@ -409,6 +409,24 @@ pub enum JournalAction {
         #[arg(default_value = "latest")]
         run: String,
     },
+    /// Pack the segments of a run that is over; everything reads them as before.
+    Pack {
+        /// A run: its id or the start of it, a path, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+    },
+    /// Delete old runs, never one that is alive or that the next run of its account goes on after.
+    Prune {
+        /// Those that began longer ago than this.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        older_than: Option<Duration>,
+        /// The oldest, until all runs together have no more than this, in MiB.
+        #[arg(long, value_name = "MIB")]
+        keep_mib: Option<u64>,
+        /// Only say what would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// A time such as `90s`, `15m`, `2h` or `90`.

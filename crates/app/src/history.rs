@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use oddsmith_domain::{Address, Latch, Restore, RunId};
 use oddsmith_engine::Facts;
-use oddsmith_journal::{Ending, Kind, Reader, decode_input, decode_output};
+use oddsmith_journal::{Ending, Kind, Reader, decode_input, decode_output, is_journal};
 
 use crate::data::{DataDir, Manifest, Run};
 use crate::failure::Failure;
-
-/// The first segment's name: where it is, a journal was begun.
-const FIRST_SEGMENT: &str = "00000000.segment";
 
 /// Whose runs count as the past of a run.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +39,7 @@ pub struct History {
 /// over silently.
 pub fn find(data: &DataDir, whose: Whose<'_>) -> Result<Option<History>, Failure> {
     let runs = data.runs()?;
-    if let Some(unknown) = runs.iter().find(|run| run.manifest.is_none() && run.dir.join(FIRST_SEGMENT).exists()) {
+    if let Some(unknown) = runs.iter().find(|run| run.manifest.is_none() && is_journal(&run.dir)) {
         return Err(Failure::Running(format!(
             "the manifest of {} cannot be read, so nobody can tell whether that run is this account's past: move it away if it is not, \
              mend it if it is, or give the past up with --fresh",
@@ -87,7 +84,7 @@ fn read(run: &Run, manifest: &Manifest) -> Result<Option<History>, Failure> {
              with --fresh"
         ))
     };
-    if !run.dir.join(FIRST_SEGMENT).exists() {
+    if !is_journal(&run.dir) {
         return Ok(None);
     }
     let mut reader = Reader::open(&run.dir).map_err(|error| damaged(&error))?;
@@ -215,7 +212,7 @@ mod tests {
         let data = DataDir::find(Some(temp.path()));
         run(&data, &manifest(1, None), &[began(1)]);
         let dir = run(&data, &manifest(2, None), &[began(2), began(2), began(2)]);
-        let segment = dir.join(FIRST_SEGMENT);
+        let segment = dir.join("00000000.segment");
         let mut bytes = fs::read(&segment).expect("a segment");
         bytes[64 + 90] ^= 1;
         fs::write(&segment, bytes).expect("written");

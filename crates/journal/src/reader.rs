@@ -1,8 +1,6 @@
 //! Reading a journal: from the start, from a cursor, and behind a writer that is still at work.
 
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use oddsmith_domain::RunId;
@@ -13,6 +11,7 @@ use crate::format::{
     HEADER_LEN, Kind, RECORD_HEAD_LEN, RecordHead, SCHEMA_VERSION, SegmentHeader, padded, parse_head, record_crc,
     u32_at, u64_at,
 };
+use crate::pack::Store;
 use crate::segment;
 
 /// Where a reader stands: the next record's place.
@@ -111,7 +110,7 @@ pub enum Ending {
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// There is none.
-    #[error("{0} holds no journal: 00000000.segment is not there")]
+    #[error("{0} holds no journal: 00000000.segment is not there, nor packed")]
     NoJournal(PathBuf),
     /// It was written by another version.
     #[error("{path} has journal schema version {found}; this build reads version {known}: use the build that wrote it")]
@@ -156,7 +155,7 @@ pub struct Reader {
     dir: PathBuf,
     run: RunId,
     segment: u32,
-    file: File,
+    file: Store,
     capacity: u64,
     offset: u64,
     sequence: u64,
@@ -180,7 +179,7 @@ impl Reader {
     /// As [`Reader::open`].
     pub fn open_at(dir: &Path, cursor: Cursor) -> Result<Reader, ReadError> {
         let path = segment::path(dir, cursor.segment);
-        let file = match File::open(&path) {
+        let file = match Store::open(dir, cursor.segment) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::NoJournal(dir.to_owned())),
             Err(source) => return Err(ReadError::Io { path, source }),
@@ -246,7 +245,12 @@ impl Reader {
                         return Ok(None);
                     }
                 }
-                Found::Nothing if self.next_exists() => self.settle(Flaw::Unsealed)?,
+                // A seal is there before the segment behind it is: a writer that turned over between the two looks has left one.
+                Found::Nothing if self.next_exists() => {
+                    if matches!(self.look(self.offset)?, Found::Nothing) {
+                        self.settle(Flaw::Unsealed)?;
+                    }
+                }
                 Found::Nothing => return Ok(None),
                 Found::Bad(flaw) => self.settle(flaw)?,
             }
@@ -292,7 +296,7 @@ impl Reader {
     }
 
     fn examine(&mut self, offset: u64, fresh: bool) -> io::Result<Found> {
-        let len = self.file.metadata()?.len();
+        let len = self.file.len()?;
         let cut = Found::Bad(Flaw::CutShort { found: len });
         if offset + 8 > len {
             return Ok(if len < self.capacity { cut } else { Found::Nothing });
@@ -343,18 +347,21 @@ impl Reader {
         }
         if !self.next_exists() {
             // Its writer has just sealed this one and not begun the next, or was killed right there.
-            if self.later_exists()? {
+            if !self.later_exists()? {
+                return Ok(false);
+            }
+            // Segments come in order: where a later one is, the next must be by now.
+            if !self.next_exists() {
                 self.segment += 1;
                 return Err(self.corrupt(Flaw::MissingSegment));
             }
-            return Ok(false);
         }
         self.enter_next()
     }
 
     fn enter_next(&mut self) -> Result<bool, ReadError> {
         let path = segment::path(&self.dir, self.segment + 1);
-        self.file = File::open(&path).map_err(|source| ReadError::Io { path, source })?;
+        self.file = Store::open(&self.dir, self.segment + 1).map_err(|source| ReadError::Io { path, source })?;
         self.segment += 1;
         self.offset = HEADER_LEN as u64;
         self.window = Window::default();
@@ -436,9 +443,12 @@ impl Reader {
         let mut at = self.offset;
         while at < len {
             let want = block.len().min((len - at) as usize);
-            self.file.read_exact_at(&mut block[..want], at).map_err(|e| self.io(e))?;
-            if let Some(position) = block[..want].iter().rposition(|&byte| byte != 0) {
+            let count = self.file.read_at(&mut block[..want], at).map_err(|e| self.io(e))?;
+            if let Some(position) = block[..count].iter().rposition(|&byte| byte != 0) {
                 last = at + position as u64 + 1;
+            }
+            if count < want {
+                break;
             }
             at += want as u64;
         }
@@ -446,24 +456,17 @@ impl Reader {
     }
 
     fn file_len(&self) -> Result<u64, ReadError> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(|e| self.io(e))
+        self.file.len().map_err(|e| self.io(e))
     }
 
     fn next_exists(&self) -> bool {
-        segment::path(&self.dir, self.segment + 1).exists()
+        segment::exists(&self.dir, self.segment + 1)
     }
 
     fn later_exists(&self) -> Result<bool, ReadError> {
-        let fail = |source| ReadError::Io { path: self.dir.clone(), source };
-        for entry in fs::read_dir(&self.dir).map_err(fail)? {
-            let name = entry.map_err(fail)?.file_name();
-            let index =
-                name.to_str().and_then(|name| name.strip_suffix(".segment")).and_then(|n| n.parse::<u32>().ok());
-            if index.is_some_and(|index| index > self.segment) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let indices = segment::indices(&self.dir);
+        let indices = indices.map_err(|source| ReadError::Io { path: self.dir.clone(), source })?;
+        Ok(indices.last().is_some_and(|last| *last > self.segment))
     }
 
     fn corrupt(&self, flaw: Flaw) -> ReadError {
@@ -488,14 +491,15 @@ impl Window {
     const LEN: usize = 1 << 18;
 
     /// `len` bytes at `offset`, which must lie inside the file; read again if `fresh`.
-    fn get(&mut self, file: &File, offset: u64, len: usize, fresh: bool) -> io::Result<&[u8]> {
+    fn get(&mut self, file: &Store, offset: u64, len: usize, fresh: bool) -> io::Result<&[u8]> {
         let inside = offset >= self.start && offset + len as u64 <= self.start + self.bytes.len() as u64;
         if fresh || !inside {
-            let file_len = file.metadata()?.len();
+            let file_len = file.len()?;
             let want = (file_len.saturating_sub(offset)).min(len.max(Window::LEN) as u64) as usize;
             self.start = offset;
             self.bytes.resize(want, 0);
-            file.read_exact_at(&mut self.bytes, offset)?;
+            let count = file.read_at(&mut self.bytes, offset)?;
+            self.bytes.truncate(count);
         }
         let from = (offset - self.start) as usize;
         self.bytes.get(from..from + len).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())

@@ -1,5 +1,6 @@
 //! One segment as the writer sees it: a preallocated file, mapped.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,30 @@ pub(crate) const SUFFIX: &str = "segment";
 /// The path of a run's segment.
 pub(crate) fn path(dir: &Path, index: u32) -> PathBuf {
     dir.join(format!("{index:08}.{SUFFIX}"))
+}
+
+/// The path of a run's segment once it is packed.
+pub(crate) fn packed_path(dir: &Path, index: u32) -> PathBuf {
+    dir.join(format!("{index:08}.{SUFFIX}.zst"))
+}
+
+/// Whether a segment is there, in either form.
+pub(crate) fn exists(dir: &Path, index: u32) -> bool {
+    path(dir, index).exists() || packed_path(dir, index).exists()
+}
+
+/// The segments that are there, in either form, each once.
+pub(crate) fn indices(dir: &Path) -> io::Result<BTreeSet<u32>> {
+    let mut indices = BTreeSet::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let index = name.to_str().and_then(|name| {
+            let name = name.strip_suffix(".zst").unwrap_or(name);
+            name.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse::<u32>().ok()
+        });
+        indices.extend(index);
+    }
+    Ok(indices)
 }
 
 /// The path under which the next segment is prepared. Readers do not look at it.

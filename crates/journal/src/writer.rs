@@ -129,7 +129,7 @@ impl Writer {
         let fail = |source| CreateError::Io { dir: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(fail)?;
         let lock = lock(dir)?;
-        if segment::path(dir, 0).exists() {
+        if segment::exists(dir, 0) {
             return Err(CreateError::Exists(dir.to_owned()));
         }
         let capacity = options.segment_bytes.next_multiple_of(8);

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write, stdout};
 use oddsmith_journal::{Ending, ExportError, Reader, envelope, export, verify};
 
 use crate::cli::{Arguments, JournalAction};
+use crate::command::keep::{self, Retention};
 use crate::data::{DataDir, Run};
 use crate::failure::Failure;
 use crate::letters;
@@ -17,6 +18,11 @@ pub fn run(arguments: &Arguments, action: &JournalAction) -> Result<(), Failure>
         JournalAction::Cat { run, kind } => print(&data.resolve(run)?, kind.as_deref()),
         JournalAction::DeadLetters { run } => read_again(&data.resolve(run)?),
         JournalAction::Verify { run } => check(&data.resolve(run)?),
+        JournalAction::Pack { run } => keep::pack_run(&data.resolve(run)?),
+        JournalAction::Prune { older_than, keep_mib, dry_run } => {
+            let keep_bytes = keep_mib.map(|mib| mib << 20);
+            keep::prune(&data, Retention { older_than: *older_than, keep_bytes, dry_run: *dry_run })
+        }
     }
 }
 

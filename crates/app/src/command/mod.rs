@@ -6,6 +6,7 @@ pub mod eval;
 pub mod exchange;
 pub mod guard;
 pub mod journal;
+pub mod keep;
 pub mod operator;
 pub mod profile;
 pub mod queue;
