@@ -52,6 +52,9 @@ fn a_result_is_a_bracket_and_its_journals_replay_and_hold() {
     for assumption in ["pessimistic", "realistic", "optimistic"] {
         let result = &cell[assumption];
         assert!(result["profit"].is_string() && result["measured"]["orders"].as_u64() > Some(5), "{result}");
+        let measured = &result["measured"];
+        assert!(measured["curve"]["drawdown"].is_string() && measured["profit"]["fees"].is_string(), "{measured}");
+        assert!(measured["instances"]["maker"]["fills"].is_u64() && result.get("hit_rate").is_some(), "{result}");
         let run = result["sessions"][0]["run"].as_str().expect("a journal");
         for verb in ["replay", "audit"] {
             let checked = oddsmith(dir.path(), &[verb, run]);

@@ -158,16 +158,20 @@ fn bracket(totals: &[(Assumption, Measured)]) -> String {
     }
     for (assumption, total) in totals {
         let n = traded(total).len();
+        let won =
+            hit_rate(total).map_or_else(String::new, |rate| format!(", {:.0} % of them with profit", rate * 100.0));
         let _ = match interval(total) {
             Some(interval) => writeln!(
                 out,
-                "  {:<12}{n} markets traded; with others of their kind {:.2} … {:.2} (95 %), a loss in {:.0} %",
+                "  {:<12}{n} markets traded{won}; with others of their kind {:.2} … {:.2} (95 %), a loss in {:.0} %",
                 assumption.name(),
                 interval.low,
                 interval.high,
                 interval.losing * 100.0
             ),
-            None => writeln!(out, "  {:<12}{n} markets traded: too few to say how sure this is", assumption.name()),
+            None => {
+                writeln!(out, "  {:<12}{n} markets traded{won}: too few to say how sure this is", assumption.name())
+            }
         };
     }
     out
@@ -176,6 +180,13 @@ fn bracket(totals: &[(Assumption, Measured)]) -> String {
 /// The profits of the markets in which there was a fill: the others teach nothing.
 fn traded(total: &Measured) -> Vec<f64> {
     total.markets.values().filter(|profit| profit.fills > 0).map(|profit| profit.total().to_f64()).collect()
+}
+
+/// The share of the traded markets that earned something.
+fn hit_rate(total: &Measured) -> Option<f64> {
+    let profits = traded(total);
+    let won = profits.iter().filter(|profit| **profit > 0.0).count();
+    (!profits.is_empty()).then(|| won as f64 / profits.len() as f64)
 }
 
 fn interval(total: &Measured) -> Option<oddsmith_backtest::trial::Interval> {
@@ -318,6 +329,7 @@ fn under(totals: &[(Assumption, Measured)], sessions: impl Fn(Assumption) -> Vec
                 "unrealized_share": share(total.profit.unrealized, profit),
                 "measured": total,
                 "markets_traded": traded(total).len(),
+                "hit_rate": hit_rate(total),
                 "bootstrap_by_market": interval(total),
                 "sessions": sessions(*assumption),
             }),

@@ -38,7 +38,8 @@ pub struct Catalogued {
 }
 
 /// Tells what lies at the paths: files, directories of runs, and everything below other directories, in the order of names.
-/// A file that was named is read whatever it looks like; below a directory only what looks like a recording.
+/// Below a directory only what looks like a recording by itself is read; a file that was named also when it holds prices alone, or frames
+/// without a time of receipt.
 ///
 /// # Errors
 /// [`TapeError::List`] when a directory cannot be listed.
@@ -109,6 +110,9 @@ fn tell(path: &Path, named: bool) -> (Option<Form>, String) {
     if named && seen.pieces == 0 {
         return (Some(Form::Frames), "empty".to_owned());
     }
+    if named && seen.kind == "prices" {
+        return (Some(Form::Frames), "prices outside of the venue".to_owned());
+    }
     leave(match seen.kind.as_str() {
         "" => "not a recording of books",
         "kalshi" => "another venue's books (Kalshi), which are not supported",
@@ -149,7 +153,9 @@ impl Seen {
                 seen.kind = "kalshi".to_owned();
             } else if has("\"outcome_prices\"") && has("\"condition_id\"") {
                 seen.kind = "settlement".to_owned();
-            } else if has("\"stream\"") || has("\"recv_ts_ms\"") {
+            } else if has("\"stream\"") {
+                seen.kind = "prices".to_owned();
+            } else if has("\"recv_ts_ms\"") {
                 seen.kind = "feed".to_owned();
             }
         }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use oddsmith_domain::MarketSource;
+use oddsmith_domain::{Input, MarketSource};
 
-use super::entry::Draft;
-use super::{Reading, Source, TapeError};
+use super::entry::{Draft, What};
+use super::{Reading, Source, TapeError, outside};
 use crate::recording::{Recording, is_market_frame, unwrap};
 
 /// A recording of frames.
@@ -28,6 +28,11 @@ impl Source for Frames {
             }
             let unwrapped = unwrap(piece.bytes);
             if !is_market_frame(&unwrapped.frame) {
+                if let Some(tick) = outside::price(&unwrapped.frame) {
+                    let input = Input::Reference(Box::new(tick));
+                    draft.other(unwrapped.received_ns, What::Input(Box::new(input)), None);
+                    return Ok(true);
+                }
                 reading.counts.others += 1;
                 continue;
             }

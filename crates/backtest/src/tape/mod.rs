@@ -23,6 +23,7 @@ mod entry;
 mod frames;
 mod journal;
 mod listed;
+mod outside;
 mod roster;
 mod table;
 
