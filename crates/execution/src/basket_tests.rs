@@ -1,3 +1,5 @@
+//! The basket machine: its steps one by one, its state table, and what holds in any order of events.
+
 use std::collections::BTreeMap;
 
 use oddsmith_domain::{Outcome, Price};
