@@ -3,6 +3,7 @@
 mod counting;
 mod desk;
 mod engine;
+mod evaluation;
 mod frames;
 mod harness;
 mod loopback;
@@ -24,7 +25,7 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 /// Measures the hot path against the official Rust SDK and against bare floors, in one process.
 #[derive(Parser)]
 struct Arguments {
-    /// Only benches of these groups: market, orders, engine, loopback.
+    /// Only benches of these groups: market, orders, engine, evaluation, loopback.
     groups: Vec<String>,
     /// Print one JSON array instead of lines.
     #[arg(long)]
@@ -79,6 +80,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     }
     if wanted("engine") {
         rows.extend(engine::run(effort));
+    }
+    if wanted("evaluation") {
+        rows.extend(evaluation::run(effort));
     }
     if wanted("loopback") {
         rows.extend(loopback::run(effort)?);
