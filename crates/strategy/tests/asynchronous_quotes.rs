@@ -75,11 +75,8 @@ fn poll(book: &mut PairBook, outcome: Outcome, (bid, ask): (Price, Price), now: 
         version_v2: false,
         irregular_text: true,
     };
-    let level = |price| BookLevel {
-        price,
-        price_decimals: 2,
-        size: SizeText { shares: Shares::from_whole(500), decimals: 2 },
-    };
+    let level =
+        |price| BookLevel { price, price_decimals: 2, size: SizeText { shares: Shares::from_whole(500), decimals: 2 } };
     book.apply_snapshot(outcome, &header, &[level(bid)], &[level(ask)], now, MarketSource::Rest);
     book.end_of_frame(now);
 }
@@ -87,12 +84,7 @@ fn poll(book: &mut PairBook, outcome: Outcome, (bid, ask): (Price, Price), now: 
 /// What the strategy sees and takes.
 fn decide(pair: &mut Pair, card: &MarketCard, book: &PairBook, now: Time) -> Decision {
     let fills = OwnFills::default();
-    let nothing = Position {
-        matched: Shares::ZERO,
-        settled: Shares::ZERO,
-        sellable: Shares::ZERO,
-        cost: Usdc::ZERO,
-    };
+    let nothing = Position { matched: Shares::ZERO, settled: Shares::ZERO, sellable: Shares::ZERO, cost: Usdc::ZERO };
     let market = MarketView {
         id: MARKET,
         card,

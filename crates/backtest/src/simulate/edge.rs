@@ -18,6 +18,7 @@ use oddsmith_polymarket::session::{
     SessionOutput, SessionSettings, UserSession, fetch_failed,
 };
 
+use super::outside::Source;
 use super::read::ReadEnd;
 
 /// Connections for anything, and connections reserved for cancels, as the live edge has them.
@@ -34,6 +35,8 @@ pub(super) enum Line {
     Market(usize),
     User,
     Orders(usize),
+    /// A source outside of the venue, which [`super::outside`] follows.
+    Outside(Source),
 }
 
 /// Something that the network is to do.
@@ -374,6 +377,7 @@ impl Edge {
         match line {
             Line::Market(number) => self.shards.get(number).is_some_and(|shard| shard.generation == generation),
             Line::User => self.user_generation == generation,
+            Line::Outside(_) => false,
             Line::Orders(number) => self.slots.get(number).is_some_and(|(_, current)| *current == generation),
         }
     }
@@ -386,6 +390,7 @@ impl Edge {
         match (line, open) {
             (Line::Market(number), true) => self.shards[number].session.on_open(now),
             (Line::User, true) => self.user.on_open(now),
+            (Line::Outside(_), true) => {}
             (Line::Orders(number), true) => self.slots[number].0 = Slot::Idle,
             (_, false) => return self.on_ended(line, generation, "the connection was refused", now),
         }
@@ -400,6 +405,7 @@ impl Edge {
         match line {
             Line::Market(number) => self.shards[number].session.on_closed(why, now),
             Line::User => self.user.on_closed(why, now),
+            Line::Outside(_) => {}
             Line::Orders(number) => {
                 if let Slot::Busy(request) = self.slots[number].0 {
                     self.outbox.on_failure(request, SendFailure::Broken, now);
@@ -414,7 +420,7 @@ impl Edge {
         match line {
             Line::Market(number) => self.pump_shard(number, now),
             Line::User => self.pump_user(),
-            Line::Orders(_) => {}
+            Line::Orders(_) | Line::Outside(_) => {}
         }
     }
 
@@ -438,7 +444,7 @@ impl Edge {
                     lanes.push(OwnedInput::User(text.to_vec()));
                 }
             }
-            Line::Orders(_) => {}
+            Line::Orders(_) | Line::Outside(_) => {}
         }
         self.pump(line, now);
         is_market_data

@@ -14,6 +14,7 @@ mod disk;
 mod edge;
 mod fault;
 mod oracle;
+mod outside;
 mod process;
 mod profile;
 mod read;

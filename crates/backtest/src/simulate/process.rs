@@ -18,6 +18,7 @@ use sha2::Sha256;
 use super::disk::Disk;
 use super::edge::{Edge, Line, ReadWhat};
 use super::oracle::{Oracle, Truth};
+use super::outside::Outside;
 use super::read::{self, Next, ReadEnd, Thread};
 use super::trade::Notes;
 
@@ -46,6 +47,7 @@ pub(super) struct Process {
     lanes: Lanes,
     account: oddsmith_domain::Address,
     pub(super) edge: Edge,
+    pub(super) outside: Outside,
     pub(super) disk: Disk,
     credentials: Arc<Credentials>,
     reads: BTreeMap<u64, Thread<ReadEnd>>,
@@ -83,6 +85,7 @@ impl Process {
             lanes: Lanes::new(),
             account,
             edge: Edge::new(wallet, jitter, now),
+            outside: Outside::default(),
             disk,
             credentials: Arc::clone(&identity.credentials),
             reads: BTreeMap::new(),
@@ -122,7 +125,7 @@ impl Process {
     pub(super) fn next_deadline(&mut self, now: Time) -> u64 {
         let waiting = self.lanes.waiting() != (0, 0) || self.engine.needs_tick();
         let engine = if waiting { now.mono_ns } else { self.engine.next_deadline().unwrap_or(u64::MAX) };
-        self.edge.next_deadline(now).min(engine).max(self.stalled_until)
+        self.edge.next_deadline(now).min(self.outside.next_deadline()).min(engine).max(self.stalled_until)
     }
 
     /// Everything that has arrived, to its last order.
@@ -131,6 +134,7 @@ impl Process {
     /// What must never be.
     pub(super) fn turn(&mut self, now: Time, watch: &mut Watch<'_>) -> Result<(), String> {
         self.edge.on_time(now);
+        self.outside.turn(&mut self.lanes, &mut self.edge.wishes, now);
         self.edge.drain(&mut self.lanes);
         for _ in 0..MOST_SLICES {
             let mut sink = Recorder {
@@ -164,7 +168,24 @@ impl Process {
         Err("the engine does not come to rest".to_owned())
     }
 
+    pub(super) fn on_dialed(&mut self, line: Line, generation: u64, open: bool, now: Time) {
+        match line {
+            Line::Outside(source) => self.outside.on_dialed(source, generation, open, now),
+            line => self.edge.on_dialed(line, generation, open, now),
+        }
+    }
+
+    pub(super) fn on_ended(&mut self, line: Line, generation: u64, now: Time) {
+        match line {
+            Line::Outside(source) => self.outside.on_ended(source, generation, now),
+            line => self.edge.on_ended(line, generation, "the venue ended the stream", now),
+        }
+    }
+
     pub(super) fn on_text(&mut self, line: Line, generation: u64, text: &[u8], now: Time) {
+        if let Line::Outside(source) = line {
+            return self.outside.on_text(source, generation, text, now);
+        }
         self.frames += u64::from(self.edge.on_text(line, generation, text, &mut self.lanes, now));
     }
 

@@ -19,6 +19,7 @@ use super::disk::{self, Disk, Tear};
 use super::edge::{Line, Wish};
 use super::fault::{Doing, Drawn, Fate};
 use super::oracle::Oracle;
+use super::outside::{Outside, Source};
 use super::process::{Identity, Process, Watch};
 use super::profile;
 use super::read::{Thread, asked};
@@ -282,6 +283,13 @@ impl World {
                 let channel = match line {
                     Line::Market(_) => Channel::Market,
                     Line::User => Channel::User,
+                    Line::Outside(source) => {
+                        let socket = match source {
+                            Source::Prices => self.local.connect(Channel::Feed),
+                            Source::Truth => self.local.connect_truth(),
+                        };
+                        return self.wire.dialed(line, generation, socket, socket.is_some(), self.now);
+                    }
                     Line::Orders(_) => {
                         let open = !self.local.refuses_connections();
                         return self.wire.dialed(line, generation, None, open, self.now);
@@ -302,11 +310,9 @@ impl World {
                     self.wire.tickets.insert(ticket, (asker, fate));
                 }
             },
-            Arrival::Dialed { line, generation, open } => self.process.edge.on_dialed(line, generation, open, self.now),
+            Arrival::Dialed { line, generation, open } => self.process.on_dialed(line, generation, open, self.now),
             Arrival::Frame { line, generation, text } => self.process.on_text(line, generation, &text, self.now),
-            Arrival::Ended { line, generation } => {
-                self.process.edge.on_ended(line, generation, "the venue ended the stream", self.now);
-            }
+            Arrival::Ended { line, generation } => self.process.on_ended(line, generation, self.now),
             Arrival::Answer { asker: Asker::Orders { line, generation }, bytes } => {
                 self.process.edge.on_answer(line, generation, &bytes.unwrap_or_default(), self.now);
             }
@@ -457,7 +463,10 @@ fn life(
     let covered = |card: &MarketCard| plan.config.instances.iter().any(|instance| instance.covers(&card.slug));
     let cards = cards.into_iter().filter(covered).collect();
     let disk = Disk::create(&run_dir(plan, run), RunId(id))?;
-    Process::begin(identity, RunId(id), seed, restore, cards, disk, now)
+    let mut process = Process::begin(identity, RunId(id), seed, restore, cards, disk, now)?;
+    let jitter = u64::from_le_bytes(std::array::from_fn(|n| seed[8 + n]));
+    process.outside = Outside::new(&plan.config, jitter, now);
+    Ok(process)
 }
 
 fn identity(local: &mut Local, plan: &Plan) -> Result<Identity, String> {
