@@ -205,16 +205,6 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
-    /// The strategy wants something that a run does not have yet.
-    #[error("instance `{instance}`: strategy `{strategy}` {needs}; `oddsmith eval` evaluates it")]
-    NotYet {
-        /// The instance.
-        instance: String,
-        /// Its strategy.
-        strategy: &'static str,
-        /// What it wants.
-        needs: &'static str,
-    },
     /// A limit is none.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -289,10 +279,6 @@ impl EngineConfig {
                 .validate()
                 .map_err(|source| ConfigError::Parameter { instance: instance.name.clone(), source })?;
             instance.listener.validate(&instance.name)?;
-            if let Some(needs) = instance.strategy.needs() {
-                let (instance, strategy) = (instance.name.clone(), instance.strategy.name());
-                return Err(ConfigError::NotYet { instance, strategy, needs });
-            }
         }
         self.limits.validate()?;
         self.tokens.validate(&self.instances)?;
@@ -375,14 +361,6 @@ mod tests {
         assert!(matches!(slow.validate(), Err(ConfigError::Timing { name: "heartbeat_ms", .. })));
         let unknown = r#"{"instances":[],"speed":3}"#;
         assert!(matches!(EngineConfig::from_json(unknown), Err(ConfigError::Syntax(text)) if text.contains("speed")));
-    }
-
-    #[test]
-    fn a_strategy_that_a_run_cannot_carry_out_is_refused() {
-        let mut one = instance("a");
-        one.strategy = StrategyConfig::Temporal(Default::default());
-        let config = EngineConfig { instances: vec![one], ..EngineConfig::default() };
-        assert!(matches!(config.validate(), Err(ConfigError::NotYet { strategy: "temporal", .. })));
     }
 
     #[test]

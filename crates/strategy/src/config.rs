@@ -84,21 +84,6 @@ impl StrategyConfig {
         }
     }
 
-    /// What it wants of a run and does not get there yet; `None` for one that can be run.
-    #[must_use]
-    pub const fn needs(&self) -> Option<&'static str> {
-        match self {
-            StrategyConfig::SkewedMaker(_)
-            | StrategyConfig::Amm(_)
-            | StrategyConfig::Bands(_)
-            | StrategyConfig::Imbalance(_)
-            | StrategyConfig::Pair(_)
-            | StrategyConfig::Multi(_)
-            | StrategyConfig::ReferenceMaker(_) => None,
-            StrategyConfig::Temporal(_) => Some("takes with baskets, which a run does not carry out for it yet"),
-        }
-    }
-
     /// At how many deviations a move of the price that decides a market is a shock; `None` for a strategy that follows no such price.
     #[must_use]
     pub const fn reference_shock(&self) -> Option<f64> {

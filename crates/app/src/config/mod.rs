@@ -220,7 +220,6 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
             format!("{place}.strategy.{strategy}.{}", source.name)
         }
         ConfigError::Listener { instance: of, name, .. } => format!("{}.listener.{name}", instance(of, false)),
-        ConfigError::NotYet { instance: name, .. } => format!("{}.strategy", instance(name, false)),
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
         ConfigError::Tokens { name, .. } => format!("engine.tokens.{name}"),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
