@@ -84,6 +84,15 @@ impl StrategyConfig {
         }
     }
 
+    /// What it wants that no recording of the venue holds; `None` for one that can be run over recordings.
+    #[must_use]
+    pub const fn needs(&self) -> Option<&'static str> {
+        match self {
+            StrategyConfig::Temporal(_) => Some("trades by reports of matches, which no recording holds"),
+            _ => None,
+        }
+    }
+
     /// At how many deviations a move of the price that decides a market is a shock; `None` for a strategy that follows no such price.
     #[must_use]
     pub const fn reference_shock(&self) -> Option<f64> {
