@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     /// The shipped profiles that say what to trade where.
-    const SHIPPED: &[&str] = &["politics", "updown"];
+    const SHIPPED: &[&str] = &["politics", "election", "updown"];
 
     #[test]
     fn each_shipped_profile_trades_and_its_profit_is_the_sum_of_its_parts() {
