@@ -13,7 +13,7 @@ use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
 use oddsmith_recorder::{Cause, Certificate, Gap, read_line};
 use serde_json::{Value, json};
-use support::live::{Live, venue_flags};
+use support::live::{Live, paper_flags};
 use support::trial::http;
 use support::{data, oddsmith};
 
@@ -73,7 +73,7 @@ impl Trial {
                 .into_iter()
                 .map(str::to_owned)
                 .collect();
-        arguments.extend(venue_flags(&self.exchange));
+        arguments.extend(paper_flags(&self.exchange));
         arguments.extend(IMPATIENT.iter().flat_map(|set| ["--set".to_owned(), (*set).to_owned()]));
         arguments.extend(more.iter().map(|&text| text.to_owned()));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -328,7 +328,7 @@ fn what_cannot_be_done_is_said() {
     let exchange = Server::start(ServerConfig { scenario, ..ServerConfig::default() }).expect("an exchange");
     let record = |more: &[&str]| {
         let mut arguments = vec!["record".to_owned(), "--for".to_owned(), "20s".to_owned()];
-        arguments.extend(venue_flags(&exchange));
+        arguments.extend(paper_flags(&exchange));
         arguments.extend(more.iter().map(|&text| text.to_owned()));
         oddsmith(data.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
