@@ -446,8 +446,9 @@ mod tests {
     #[test]
     fn w_the_strike_is_its_window_and_not_the_first_trade_seen() {
         // The window of the strike lies within what was seen: its mean is the strike.
-        let mut late = scene(84_600.0, 0.0, 900 - 100);
-        late.underlying.iter_mut().for_each(|u| u.rule.strike = None);
+        let unstated = SettlementRule { strike: None, ..rule(900 - 100, 84_550.0) };
+        let late =
+            Scene { underlying: seen(&reference(84_600.0), unstated, 0), ..scene(84_600.0, 84_550.0, 900 - 100) };
         let (bid, ask, _) = quoted(&late).expect("quotes");
         assert!(((bid + ask) / 2.0 - 0.5).abs() < 0.01, "{bid} {ask}");
     }
