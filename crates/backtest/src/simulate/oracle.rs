@@ -425,9 +425,13 @@ fn check_fill(
     Ok(())
 }
 
-/// What the engine takes for dead is not alive.
+/// What the engine takes for dead is not alive. Less than a lot can be left of a filled one: nobody can order so little, and what the
+/// exchange may still match of it is counted like any match.
 fn check_dead(truth: &Truth<'_>, order: &OrderId, state: OrderState) -> Result<(), String> {
-    let alive = truth.local.with_core(|core| core.order(order).is_some_and(|found| found.status.is_open()));
+    let left = |left: Shares| left >= Shares::LOT || state != OrderState::Filled;
+    let alive = truth
+        .local
+        .with_core(|core| core.order(order).is_some_and(|found| found.status.is_open() && left(found.remaining())));
     if alive { Err(format!("order {order} is taken for {state:?} and is alive at the exchange")) } else { Ok(()) }
 }
 
