@@ -30,7 +30,14 @@ pub(crate) struct Figures {
 impl Figures {
     /// Adds a market up.
     pub(crate) fn of(ledger: &Ledger, orders: &Orders, market: MarketId) -> Figures {
-        let mut figures = Figures { of: (ledger.changed(market), orders.changed(market)), ..Figures::default() };
+        Figures::default().anew(ledger, orders, market)
+    }
+
+    /// Adds a market up again, in the memory that it has.
+    fn anew(self, ledger: &Ledger, orders: &Orders, market: MarketId) -> Figures {
+        let mut own = self.own;
+        own.clear();
+        let mut figures = Figures { of: (ledger.changed(market), orders.changed(market)), own, ..Figures::default() };
         let (mut held, mut cost) = ([Shares::ZERO; 2], [Usdc::ZERO; 2]);
         for (instance, account) in ledger.market(market) {
             held = [held[0] + account.shares[0], held[1] + account.shares[1]];
@@ -119,9 +126,10 @@ impl Engine {
     pub(crate) fn recount(&mut self, market: MarketId) {
         let now = (self.ledger.changed(market), self.orders.changed(market));
         let Some(known) = self.markets.get_mut(market.index()).filter(|known| known.figures.of != now) else { return };
-        let figures = Figures::of(&self.ledger, &self.orders, market);
-        self.sums.everywhere = self.sums.everywhere.without(&known.figures.part).plus(&figures.part);
-        known.figures = figures;
+        let (figures, everywhere) = (std::mem::take(&mut known.figures), &mut self.sums.everywhere);
+        *everywhere = everywhere.without(&figures.part);
+        known.figures = figures.anew(&self.ledger, &self.orders, market);
+        *everywhere = everywhere.plus(&known.figures.part);
         known.recounts += 1;
         for membership in &known.groups {
             if let Some((_, changes)) = self.sums.groups.get_mut(membership.group) {
