@@ -229,33 +229,7 @@ impl Replay {
 
 /// The settings in which two configurations differ.
 fn changes(then: &str, now: &str) -> Vec<Changed> {
-    let flat = |text: &str| {
-        let mut rows = BTreeMap::new();
-        flatten("engine", &serde_json::from_str(text).unwrap_or_default(), &mut rows);
-        rows
-    };
-    let (then, now) = (flat(then), flat(now));
-    let keys: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
-    keys.into_iter()
-        .filter(|key| then.get(*key) != now.get(*key))
-        .map(|key| Changed {
-            key: key.clone(),
-            then: then.get(key).cloned().unwrap_or_default(),
-            now: now.get(key).cloned().unwrap_or_default(),
-        })
-        .collect()
-}
-
-fn flatten(path: &str, value: &Value, rows: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            map.iter().for_each(|(key, value)| flatten(&format!("{path}.{key}"), value, rows));
-        }
-        Value::Array(list) if !list.is_empty() => {
-            list.iter().enumerate().for_each(|(index, value)| flatten(&format!("{path}.{index}"), value, rows));
-        }
-        leaf => {
-            rows.insert(path.to_owned(), leaf.clone());
-        }
-    }
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let differing = oddsmith_report::differing(&read(then), &read(now)).into_iter();
+    differing.map(|setting| Changed { key: setting.key, then: setting.first, now: setting.second }).collect()
 }

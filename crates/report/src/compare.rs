@@ -77,7 +77,7 @@ impl Comparison {
             runs: both.map(|report| report.run),
             began_s: both.map(|report| report.began_s),
             by_clock: shared * 2.0 > first.span_s.min(second.span_s),
-            settings: settings(&first.config, &second.config),
+            settings: differing(&first.config, &second.config),
             attribution: both.map(|report| report.attribution.total),
             figures: figures(first, second),
             common_fills: common_fills(first, second),
@@ -221,8 +221,9 @@ fn net(inventory: &[(String, crate::series::Series)]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// The settings in which two configurations differ.
-fn settings(first: &Value, second: &Value) -> Vec<Differing> {
+/// The settings in which two configurations of the engine differ, by their dotted keys.
+#[must_use]
+pub fn differing(first: &Value, second: &Value) -> Vec<Differing> {
     let flat = |value| {
         let mut rows = BTreeMap::new();
         flatten("engine", value, &mut rows);
@@ -299,8 +300,8 @@ mod tests {
             (json!({"x": {"y": 1, "z": [1, 2]}, "same": true}), json!({"x": {"y": 2, "z": [1]}, "same": true}));
         let differing = |key: &str, first, second| Differing { key: key.to_owned(), first, second };
         let expected = [differing("engine.x.y", json!(1), json!(2)), differing("engine.x.z.1", json!(2), Value::Null)];
-        assert_eq!(settings(&a, &b), expected);
-        assert_eq!(settings(&a, &a), []);
+        assert_eq!(super::differing(&a, &b), expected);
+        assert_eq!(super::differing(&a, &a), []);
     }
 
     #[test]

@@ -44,7 +44,7 @@ mod tables;
 
 pub use attribution::{Attribution, HORIZON_NS};
 pub use books::Books;
-pub use compare::{Comparison, Differing, Pair};
+pub use compare::{Comparison, Differing, Pair, differing};
 pub use fills::{FillRow, HORIZONS_S, MarkoutRow, SETTLEMENT};
 pub use orders::{AheadRow, OrderRow, OrderSums, Uptime};
 pub use page::page;
