@@ -28,6 +28,16 @@ pub(crate) struct Scene<'a> {
     pub wall_s: u64,
 }
 
+/// An order, and its market without and with it.
+struct Step<'a> {
+    place: &'a PlaceOrder,
+    order: &'a OpenOrder,
+    /// Whether it reduces what the instance holds.
+    reduces: bool,
+    before: MarketExposure,
+    after: MarketExposure,
+}
+
 impl Scene<'_> {
     /// Checks an order that is about to be placed; it is not among the orders yet.
     pub fn check(&self, place: &PlaceOrder, order: &OpenOrder, found: &mut Findings) {
@@ -41,10 +51,11 @@ impl Scene<'_> {
         let before = self.exposure(market);
         let mut after = before;
         after.add_owned(order, &own);
-        self.check_market(place, order, (&before, &after), found);
-        self.check_wallet(place, market, (&before, &after), found);
-        self.check_groups(place, market, (&before, &after), found);
-        self.check_instance(place, market, order, &own, found);
+        let step = Step { place, order, reduces, before, after };
+        self.check_market(&step, found);
+        self.check_wallet(&step, found);
+        self.check_groups(&step, found);
+        self.check_instance(&step, own, found);
     }
 
     fn check_self_trade(&self, place: &PlaceOrder, order: &OpenOrder, found: &mut Findings) {
@@ -105,22 +116,15 @@ impl Scene<'_> {
     }
 
     /// Limits of the market. What makes nothing worse is allowed even above a limit.
-    fn check_market(
-        &self,
-        place: &PlaceOrder,
-        order: &OpenOrder,
-        (before, after): (&MarketExposure, &MarketExposure),
-        found: &mut Findings,
-    ) {
-        let (id, limits) = (place.id, self.limits);
-        for losses in before.losses().into_iter().zip(after.losses()) {
-            self.grows(place, "max_market_loss_usdc", losses, limits.max_market_loss_usdc, found);
-        }
-        let (before, after) = (before.worst(), after.worst());
+    fn check_market(&self, step: &Step<'_>, found: &mut Findings) {
+        let (id, limits) = (step.place.id, self.limits);
+        let losses = (step.before.losses(), step.after.losses());
+        self.loses(step, "max_market_loss_usdc", losses, limits.max_market_loss_usdc, found);
+        let (before, after) = (step.before.worst(), step.after.worst());
         found.check(Rule::Limit, after.orders <= limits.max_open_orders, || {
             format!("order {id} is the market's {}th, max_open_orders is {}", after.orders, limits.max_open_orders)
         });
-        let i = order.outcome.index();
+        let i = step.order.outcome.index();
         let gross = limits.times.end_factor(self.wall_s, self.card.end_wall_s).of_shares(limits.max_gross_shares);
         for (name, now, then, limit) in [
             ("max_position_shares", after.position[i], before.position[i], limits.max_position_shares),
@@ -135,71 +139,69 @@ impl Scene<'_> {
     }
 
     /// Limits of everything under the key.
-    fn check_wallet(
-        &self,
-        place: &PlaceOrder,
-        market: MarketId,
-        (before, after): (&MarketExposure, &MarketExposure),
-        found: &mut Findings,
-    ) {
-        let (id, limits) = (place.id, self.limits);
+    fn check_wallet(&self, step: &Step<'_>, found: &mut Findings) {
+        let (id, limits, market) = (step.place.id, self.limits, step.place.asset.market());
         let mut elsewhere = Elsewhere::default();
         self.markets.keys().filter(|m| **m != market).for_each(|m| elsewhere.add(&self.exposure(*m)));
-        let orders = elsewhere.orders.saturating_add(after.worst().orders);
+        let orders = elsewhere.orders.saturating_add(step.after.worst().orders);
         found.check(Rule::Limit, orders <= limits.max_wallet_orders, || {
             format!("order {id} is the wallet's {orders}th, max_wallet_orders is {}", limits.max_wallet_orders)
         });
-        found.check(Rule::Limit, !before.is_empty() || elsewhere.markets < limits.max_markets, || {
+        found.check(Rule::Limit, !step.before.is_empty() || elsewhere.markets < limits.max_markets, || {
             format!(
                 "order {id} opens another market beside {}, max_markets is {}",
                 elsewhere.markets, limits.max_markets
             )
         });
-        let losses = (before.worst().loss + elsewhere.losses, after.worst().loss + elsewhere.losses);
-        self.grows(place, "max_total_loss_usdc", losses, limits.max_total_loss_usdc, found);
-        let at_work = (before.at_work() + elsewhere.at_work, after.at_work() + elsewhere.at_work);
-        self.grows(place, "max_total_gross_usdc", at_work, limits.max_total_gross_usdc, found);
+        let losses = [&step.before, &step.after].map(|exposure| beside(exposure.losses(), elsewhere.losses));
+        self.loses(step, "max_total_loss_usdc", losses.into(), limits.max_total_loss_usdc, found);
+        let [then, now] = [&step.before, &step.after].map(|exposure| exposure.at_work() + elsewhere.at_work);
+        let limit = limits.max_total_gross_usdc;
+        found.check(Rule::Limit, now <= limit || now <= then, || {
+            format!("order {id} brings {now} about where {then} was; max_total_gross_usdc allows {limit}")
+        });
     }
 
     /// Limits of the groups that the market belongs to.
-    fn check_groups(
-        &self,
-        place: &PlaceOrder,
-        market: MarketId,
-        (before, after): (&MarketExposure, &MarketExposure),
-        found: &mut Findings,
-    ) {
+    fn check_groups(&self, step: &Step<'_>, found: &mut Findings) {
+        let market = step.place.asset.market();
         for group in self.limits.groups.iter().filter(|group| group.covers(&self.card.slug)) {
             let others = self.cards.iter().filter(|(m, card)| **m != market && group.covers(&card.slug));
             let others = others.fold(GroupLoss::default(), |sum, (m, _)| sum.with(self.exposure(*m).losses()));
-            let worst = |exposure: &MarketExposure| others.with(exposure.losses()).worst(group.exclusive);
+            let worst = |exposure: &MarketExposure| others.worst_with(exposure.losses(), group.exclusive);
             let name = format!("the group {}", group.name);
-            self.grows(place, &name, (worst(before), worst(after)), group.max_loss_usdc, found);
+            self.loses(step, &name, (worst(&step.before), worst(&step.after)), group.max_loss_usdc, found);
         }
     }
 
     /// The limit of the instance, over the markets that it trades.
-    fn check_instance(
-        &self,
-        place: &PlaceOrder,
-        market: MarketId,
-        order: &OpenOrder,
-        own: &MarketExposure,
-        found: &mut Findings,
-    ) {
+    fn check_instance(&self, step: &Step<'_>, own: MarketExposure, found: &mut Findings) {
+        let (instance, market) = (step.place.instance, step.place.asset.market());
         let others = self.markets.iter().filter(|(m, left)| **m != market && !**left);
-        let elsewhere: Usdc = others.map(|(m, _)| self.own(place.instance, *m).worst().loss).sum();
-        let mut after = *own;
-        after.add(order);
-        let losses = (own.worst().loss + elsewhere, after.worst().loss + elsewhere);
+        let elsewhere: Usdc = others.map(|(m, _)| self.own(instance, *m).worst().loss).sum();
+        let mut after = own;
+        after.add(step.order);
+        let losses = [own, after].map(|exposure| beside(exposure.losses(), elsewhere));
         let name = format!("the instance {}", self.name);
-        self.grows(place, &name, losses, self.limits.instance_limit(self.name), found);
+        self.loses(step, &name, losses.into(), self.limits.instance_limit(self.name), found);
     }
 
-    /// A figure in dollars may be above its limit only if the order does not make it grow.
-    fn grows(&self, place: &PlaceOrder, name: &str, (then, now): (Usdc, Usdc), limit: Usdc, found: &mut Findings) {
-        found.check(Rule::Limit, now <= limit || now <= then, || {
-            format!("order {} brings {now} about where {then} was; {name} allows {limit}", place.id)
+    /// Losses if YES wins and if NO wins, before and after: each may be above its limit only if the order does not make it grow. An
+    /// order that reduces what the instance holds may bring a loss from one side to the other.
+    fn loses(
+        &self,
+        step: &Step<'_>,
+        name: &str,
+        (then, now): ([Usdc; 2], [Usdc; 2]),
+        limit: Usdc,
+        found: &mut Findings,
+    ) {
+        let worse = |[yes, no]: [Usdc; 2]| yes.max(no);
+        let out = step.reduces && worse(now) <= worse(then);
+        let allowed = |side: usize| now[side] <= limit || now[side] <= then[side];
+        found.check(Rule::Limit, out || (allowed(0) && allowed(1)), || {
+            let (id, then, now) = (step.place.id, worse(then), worse(now));
+            format!("order {id} brings {now} about where {then} was; {name} allows {limit}")
         });
     }
 
@@ -228,4 +230,9 @@ impl Scene<'_> {
         }
         exposure
     }
+}
+
+/// The losses of one market, of which gains count for nothing, with those of all others.
+fn beside(losses: [Usdc; 2], elsewhere: Usdc) -> [Usdc; 2] {
+    losses.map(|loss| loss.max(Usdc::ZERO) + elsewhere)
 }

@@ -50,6 +50,17 @@ impl GroupLoss {
         self
     }
 
+    /// The worst losses of these markets and one more that loses `[if YES wins, if NO wins]`, for either way in which that one
+    /// can resolve. The larger of the two, if it is a loss at all, is [`GroupLoss::worst`] of all together.
+    #[must_use]
+    pub fn worst_with(&self, [yes, no]: [Usdc; 2], exclusive: bool) -> [Usdc; 2] {
+        if exclusive {
+            [self.all_no + yes, self.all_no + no + self.worst_yes]
+        } else {
+            [yes, no].map(|loss| self.each_worst + loss.max(Usdc::ZERO))
+        }
+    }
+
     /// The worst loss of all together. Where the markets exclude each other, at most one resolves to YES; otherwise nothing is
     /// assumed of how they hang together, and gains of one do not pay for losses of another.
     #[must_use]
@@ -88,6 +99,13 @@ mod tests {
         fn the_closed_form_is_the_worst_of_all_resolutions(markets in prop::collection::vec((-50i64..50, -50i64..50), 0..7)) {
             let losses: Vec<[i64; 2]> = markets.into_iter().map(|(yes, no)| [yes, no]).collect();
             let loss = losses.iter().fold(GroupLoss::default(), |sum, l| sum.with(l.map(Usdc::from_whole)));
+            if let Some((last, others)) = losses.split_last() {
+                let others = others.iter().fold(GroupLoss::default(), |sum, l| sum.with(l.map(Usdc::from_whole)));
+                for exclusive in [true, false] {
+                    let [yes, no] = others.worst_with(last.map(Usdc::from_whole), exclusive);
+                    prop_assert_eq!(yes.max(no).max(Usdc::ZERO), loss.worst(exclusive));
+                }
+            }
             let (mut exclusive, mut free) = (0i64, 0i64);
             for resolution in 0..1u32 << losses.len() {
                 let sum: i64 = losses.iter().enumerate().map(|(i, l)| l[usize::from(resolution >> i & 1 == 0)]).sum();

@@ -218,8 +218,8 @@ impl Gate {
         if grew(after.gross, before.gross, near_end.of_shares(limits.max_gross_shares)) {
             return Err(Denial::GrossPosition);
         }
-        let losses = standing.exposure.losses().into_iter().zip(with(standing.exposure, order, standing.own).losses());
-        if losses.into_iter().any(|(then, now)| now > limits.max_market_loss_usdc && now > then) {
+        let losses = (standing.exposure.losses(), with(standing.exposure, order, standing.own).losses());
+        if exceeds(losses, limits.max_market_loss_usdc, standing.own.is_reduced_by(order)) {
             return Err(Denial::MarketExposure);
         }
         Ok(())
@@ -230,14 +230,17 @@ impl Gate {
         let (before, after) = (standing.exposure, &with(standing.exposure, order, standing.own));
         let (limits, elsewhere) = (self.limits(), &standing.elsewhere);
         let grew = |now: Usdc, then: Usdc, limit: Usdc| now > limit && now > then;
+        let reduces = standing.own.is_reduced_by(order);
+        // A gain in this market pays for no loss elsewhere.
+        let beside = |losses: [Usdc; 2], elsewhere: Usdc| losses.map(|loss| loss.max(Usdc::ZERO) + elsewhere);
         for group in standing.groups {
-            let worst = |market: &MarketExposure| group.others.with(market.losses()).worst(group.limit.exclusive);
-            if grew(worst(after), worst(before), group.limit.max_loss_usdc) {
+            let worst = |market: &MarketExposure| group.others.worst_with(market.losses(), group.limit.exclusive);
+            if exceeds((worst(before), worst(after)), group.limit.max_loss_usdc, reduces) {
                 return Err(Denial::GroupExposure);
             }
         }
-        let own = |market: &MarketExposure| market.worst().loss + standing.own_elsewhere;
-        if grew(own(&with(standing.own, order, standing.own)), own(standing.own), standing.own_limit) {
+        let own = |market: &MarketExposure| beside(market.losses(), standing.own_elsewhere);
+        if exceeds((own(standing.own), own(&with(standing.own, order, standing.own))), standing.own_limit, reduces) {
             return Err(Denial::InstanceExposure);
         }
         if elsewhere.orders.saturating_add(after.worst().orders) > limits.max_wallet_orders {
@@ -246,8 +249,8 @@ impl Gate {
         if before.is_empty() && elsewhere.markets >= limits.max_markets {
             return Err(Denial::Markets);
         }
-        let loss = |market: &MarketExposure| market.worst().loss + elsewhere.losses;
-        if grew(loss(after), loss(before), limits.max_total_loss_usdc) {
+        let all = |market: &MarketExposure| beside(market.losses(), elsewhere.losses);
+        if exceeds((all(before), all(after)), limits.max_total_loss_usdc, reduces) {
             return Err(Denial::TotalExposure);
         }
         let at_work = |market: &MarketExposure| market.at_work() + elsewhere.at_work;
@@ -256,6 +259,17 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// Whether an order makes a loss grow beyond its limit, given `[if YES wins, if NO wins]` without and with the order.
+///
+/// Each way is held to the limit by itself: what is above it in one must not hide what grows in the other. Only an order that
+/// reduces what is held may bring a loss from one to the other, as long as the worse of the two does not grow: selling at a loss is
+/// a way out too.
+fn exceeds((then, now): ([Usdc; 2], [Usdc; 2]), limit: Usdc, reduces: bool) -> bool {
+    let worse = |[yes, no]: [Usdc; 2]| yes.max(no);
+    let grew = now.into_iter().zip(then).any(|(now, then)| now > limit && now > then);
+    grew && !(reduces && worse(now) <= worse(then))
 }
 
 fn with(exposure: &MarketExposure, order: &OpenOrder, own: &MarketExposure) -> MarketExposure {

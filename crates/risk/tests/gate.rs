@@ -123,6 +123,28 @@ fn what_is_above_its_limit_on_one_side_hides_nothing_on_the_other() {
     assert_eq!(at(Limits { max_net_shares: Shares::from_whole(90), ..d() }), Ok(()));
     assert_eq!(at(Limits { max_market_loss_usdc: usd(40), ..d() }), Err(Denial::MarketExposure));
     assert_eq!(at(Limits { max_market_loss_usdc: usd(45), ..d() }), Ok(()));
+    // Above it already if YES wins (50), and 35 would become 45 if NO does.
+    assert_eq!(at(Limits { max_total_loss_usdc: usd(40), ..d() }), Err(Denial::TotalExposure));
+    assert_eq!(at(Limits { max_total_loss_usdc: usd(45), ..d() }), Ok(()));
+    let card = card();
+    for (limit, exclusive, expected) in [
+        (40, false, Err(Denial::GroupExposure)),
+        (45, false, Ok(())),
+        (40, true, Err(Denial::GroupExposure)),
+        (45, true, Ok(())),
+    ] {
+        let limit =
+            GroupLimit { name: "g".to_owned(), markets: vec!["*".to_owned()], exclusive, max_loss_usdc: usd(limit) };
+        let groups = [GroupStanding { limit: &limit, others: GroupLoss::default() }];
+        let standing = Standing { groups: &groups, ..standing(&card, &exposure) };
+        let proposal = Proposal { order: buy, fee: Usdc::ZERO, rests: true };
+        assert_eq!(Gate::new(d()).check(&proposal, &standing).map(|_| ()), expected);
+    }
+    for (limit, expected) in [(40, Err(Denial::InstanceExposure)), (45, Ok(()))] {
+        let standing = Standing { own: &exposure, own_limit: usd(limit), ..standing(&card, &exposure) };
+        let proposal = Proposal { order: buy, fee: Usdc::ZERO, rests: true };
+        assert_eq!(Gate::new(d()).check(&proposal, &standing).map(|_| ()), expected);
+    }
 }
 
 #[test]
@@ -184,6 +206,10 @@ fn getting_out_is_always_allowed() {
     let gate = Gate::new(Limits::default());
     let sell = Proposal { order: order(Outcome::Yes, Side::Sell, "0.9", "100"), fee: Usdc::ZERO, rests: true };
     assert!(gate.check(&sell, &standing).is_ok());
+    // At a price at which it is the other outcome that would lose: no more than is lost already if this one fails.
+    let cheap = Proposal { order: order(Outcome::Yes, Side::Sell, "0.1", "100"), fee: Usdc::ZERO, rests: true };
+    let tight = Gate::new(Limits { max_market_loss_usdc: usd(1), max_instance_loss_usdc: usd(1), ..Limits::default() });
+    assert!(tight.check(&cheap, &standing).is_ok());
     let more = Proposal { order: order(Outcome::No, Side::Sell, "0.1", "100"), fee: Usdc::ZERO, rests: true };
     assert_eq!(gate.check(&more, &standing).map(|_| ()), Err(Denial::ReduceOnly));
 }
