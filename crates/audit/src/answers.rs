@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{AccountOrder, AccountTrade, Action, ActionSeq, FetchWhat, GatewayInput, GatewayOutcome};
+use oddsmith_domain::{
+    AccountOrder, AccountTrade, Action, ActionSeq, FetchWhat, GatewayInput, GatewayOutcome, MarketId, Price,
+};
 
 use crate::report::{Findings, Rule};
 
@@ -35,6 +37,8 @@ pub(crate) struct Shown<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     awaited: BTreeMap<ActionSeq, Wanted>,
+    /// Markets of which is asked how they were decided.
+    deciding: BTreeMap<ActionSeq, MarketId>,
 }
 
 impl Answers {
@@ -52,6 +56,18 @@ impl Answers {
             Action::Fetch(FetchWhat::Book(_)) | Action::Subscribe { .. } | Action::Unsubscribe { .. } => Wanted::Done,
         };
         self.awaited.insert(ActionSeq(seq), wanted);
+        if let Action::Fetch(FetchWhat::Resolution(market)) = action {
+            self.deciding.insert(ActionSeq(seq), *market);
+        }
+    }
+
+    /// What the result of asking says a YES share of a market pays.
+    pub fn decided(&mut self, result: &GatewayInput) -> Option<(MarketId, Price)> {
+        let market = self.deciding.remove(&result.action)?;
+        match &result.outcome {
+            GatewayOutcome::Resolution(Ok(Some(yes))) => Some((market, *yes)),
+            _ => None,
+        }
     }
 
     /// A result. Gives orders and matches, if that is what was read.

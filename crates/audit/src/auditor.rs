@@ -1,10 +1,10 @@
 //! Reading the records one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_domain::{
-    Action, ConditionId, Event, Input, Listing, MarketBatch, MarketCard, MarketEvent, MarketId, Output, OutputBody,
-    PlaceOrder, Restore, RunId, Scope, Setup, Time, Usdc,
+    Action, ConditionId, Event, Input, Listing, MarketBatch, MarketCard, MarketEvent, MarketId, Outcome, Output,
+    OutputBody, PlaceOrder, Price, Restore, RunId, Scope, Setup, Time, Usdc,
 };
 use oddsmith_journal::{CodecError, Record, decode_input, decode_output};
 use oddsmith_polymarket::AssetTable;
@@ -52,6 +52,8 @@ pub struct Auditor {
     pub(crate) capital: Option<Usdc>,
     /// Markets in which anything was ever placed or held, and whether the instances have left each.
     pub(crate) touched: BTreeMap<MarketId, bool>,
+    /// Markets whose outcome is known.
+    pub(crate) decided: BTreeSet<MarketId>,
     pub(crate) demands: Demands,
     pub(crate) output_seq: u64,
     pub(crate) time: Time,
@@ -89,6 +91,7 @@ impl Auditor {
             stops: Stops::default(),
             capital: None,
             touched: BTreeMap::new(),
+            decided: BTreeSet::new(),
             demands: Demands::default(),
             output_seq: 0,
             time: Time::default(),
@@ -151,6 +154,7 @@ impl Auditor {
             Input::Market { bytes, .. } => self.frame(bytes),
             Input::User { bytes } => self.user_frame(bytes),
             Input::Gateway(result) => {
+                self.demands.decided.extend(self.answers.decided(result));
                 if let Some(shown) = self.answers.answered(result, &mut self.found) {
                     if shown.whole {
                         self.demands.shown_empty = shown.orders.is_empty();
@@ -198,6 +202,15 @@ impl Auditor {
         self.cards.insert(market, card.clone());
     }
 
+    /// What is held in a market whose outcome is known can lose nothing any more; the venue must have said so.
+    fn resolved(&mut self, market: MarketId, yes: Price) {
+        let said = self.demands.decided.contains(&(market, yes));
+        self.found.check(Rule::Settlement, said, || {
+            format!("market {} is said to pay {yes} for YES, and the venue has not said so", market.0)
+        });
+        self.decided.insert(market);
+    }
+
     fn forget(&mut self, market: MarketId) {
         let flat = self.books.market(market).all(|account| account.shares.iter().all(|s| s.is_zero()));
         let idle = self.orders.open_in(market).next().is_none();
@@ -209,6 +222,7 @@ impl Auditor {
         }
         self.tick_told.remove(&market);
         self.touched.remove(&market);
+        self.decided.remove(&market);
     }
 
     fn restore(&mut self, restore: &Restore) {
@@ -222,12 +236,14 @@ impl Auditor {
         self.stops.restore(restore);
         let numbers = (0..restore.markets.len()).filter_map(|i| u32::try_from(i).ok());
         self.touched.extend(numbers.map(|number| (MarketId(number), false)));
+        let known = restore.markets.iter().zip(0..).filter(|(market, _)| market.resolved.is_some());
+        self.decided.extend(known.map(|(_, number)| MarketId(number)));
     }
 
-    /// A market frame matters for the grid only.
+    /// A market frame matters for the grid and for the outcome only.
     fn frame(&mut self, bytes: &[u8]) {
-        const WORD: &[u8] = b"tick_size";
-        if !bytes.windows(WORD.len()).any(|window| window == WORD) {
+        const WORDS: [&[u8]; 2] = [b"tick_size", b"market_resolved"];
+        if !WORDS.iter().any(|word| bytes.windows(word.len()).any(|window| window == *word)) {
             return;
         }
         self.batch.clear();
@@ -236,6 +252,11 @@ impl Auditor {
             let (asset, tick, always) = match event {
                 MarketEvent::TickChange { asset, tick, .. } => (*asset, Some(*tick), true),
                 MarketEvent::Snapshot(header) => (header.asset, header.tick, false),
+                MarketEvent::Resolved { market, winner: Some(winner), .. } => {
+                    let yes = if winner.outcome() == Outcome::Yes { Price::ONE } else { Price::ZERO };
+                    self.demands.decided.push((*market, yes));
+                    continue;
+                }
                 _ => continue,
             };
             if let Some(card) = self.cards.get_mut(&asset.market())
@@ -299,6 +320,7 @@ impl Auditor {
             orders: &self.orders,
             capital: self.capital,
             markets: &self.touched,
+            decided: &self.decided,
             name,
             halved: self.stops.halved(),
             wall_s: self.time.wall_s(),
@@ -338,6 +360,7 @@ impl Auditor {
                 });
                 self.capital = Some(*capital);
             }
+            Event::Resolved { market, yes, .. } => self.resolved(*market, *yes),
             Event::Numbered { market, card } => self.numbered(*market, card),
             Event::Listing { market, listing: Listing::Forgotten } => self.forget(*market),
             Event::Listing { market, listing } => {

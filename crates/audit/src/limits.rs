@@ -1,6 +1,6 @@
 //! Whether an order was within every limit, by the audit's own figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_domain::{InstanceId, MarketCard, MarketId, PlaceOrder, Shares, Side, Usdc};
 use oddsmith_risk::{Elsewhere, Factor, GroupLoss, Limits, MarketExposure, OpenOrder, paid};
@@ -22,6 +22,8 @@ pub(crate) struct Scene<'a> {
     pub markets: &'a BTreeMap<MarketId, bool>,
     /// The instance's name.
     pub name: &'a str,
+    /// Markets whose outcome is known: what is held there can lose nothing any more.
+    pub decided: &'a BTreeSet<MarketId>,
     /// Whether sizes are halved after a kill.
     pub halved: bool,
     /// Seconds since the Unix epoch.
@@ -207,17 +209,26 @@ impl Scene<'_> {
 
     /// What one instance holds and has open in a market.
     pub fn own(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
-        let account = self.books.account(instance, market);
-        let mut exposure = MarketExposure::new(account.shares, account.cost);
+        let mut exposure = self.holdings(instance, market);
         let own = self.orders.open_in(market).filter(|own| own.place.instance == instance);
         own.for_each(|own| exposure.add(&own.open()));
         exposure
     }
 
+    /// What one instance holds in a market, as far as it can still lose anything.
+    fn holdings(&self, instance: InstanceId, market: MarketId) -> MarketExposure {
+        if self.decided.contains(&market) {
+            return MarketExposure::default();
+        }
+        let account = self.books.account(instance, market);
+        MarketExposure::new(account.shares, account.cost)
+    }
+
     /// What all together hold and have open in a market.
     fn exposure(&self, market: MarketId) -> MarketExposure {
         let (mut held, mut cost) = ([Shares::ZERO; 2], [Usdc::ZERO; 2]);
-        for account in self.books.market(market) {
+        let undecided = !self.decided.contains(&market);
+        for account in self.books.market(market).filter(|_| undecided) {
             for i in 0..2 {
                 held[i] += account.shares[i];
                 cost[i] += account.cost[i];
@@ -225,8 +236,7 @@ impl Scene<'_> {
         }
         let mut exposure = MarketExposure::new(held, cost);
         for own in self.orders.open_in(market) {
-            let account = self.books.account(own.place.instance, market);
-            exposure.add_owned(&own.open(), &MarketExposure::new(account.shares, account.cost));
+            exposure.add_owned(&own.open(), &self.holdings(own.place.instance, market));
         }
         exposure
     }

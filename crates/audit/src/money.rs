@@ -29,6 +29,8 @@ pub(crate) struct Demands {
     pub(crate) settlement: Option<(Key, TradeStatus)>,
     /// An account that moved and is to be told.
     pub(crate) ledger: Option<(InstanceId, MarketId)>,
+    /// What the input says YES shares of markets pay.
+    pub(crate) decided: Vec<(MarketId, Price)>,
     /// Whether the input was an account with no open order.
     pub(crate) shown_empty: bool,
     /// Sums of transfers by market: they must come out even.

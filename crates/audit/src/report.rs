@@ -23,7 +23,7 @@ pub enum Rule {
     Transition,
     /// Every reported match is counted once, as it was reported, and none that was not reported.
     FillOnce,
-    /// A settlement is told as the venue reported it.
+    /// A settlement, and how a market was decided, is told as the venue reported it.
     Settlement,
     /// A sub-account stands where its movements lead, to the millionth.
     Ledger,
