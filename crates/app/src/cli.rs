@@ -125,7 +125,7 @@ pub enum Command {
     },
     /// Show what a strategy wants in one stated situation, what would be planned for it, and why.
     ///
-    /// Prints one JSON object. The state's schema is in docs/reference/strategies.md.
+    /// Prints one JSON object for each state. The schema is in docs/reference/eval.md.
     Eval {
         /// The strategy: a name of `oddsmith strategies`.
         #[arg(long, value_name = "NAME")]
@@ -133,7 +133,7 @@ pub enum Command {
         /// Its parameters, as JSON or YAML; the defaults if not given. The original programs' JSON files are taken as they are.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// The state, as JSON; `-` is standard input.
+        /// The state, as JSON, or several of them; `-` is standard input.
         #[arg(long, value_name = "FILE")]
         state: PathBuf,
     },

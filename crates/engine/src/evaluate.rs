@@ -180,6 +180,7 @@ impl Engine {
                 keep: Vec::new(),
                 quotes: Vec::new(),
                 reasons: Default::default(),
+                figures: Default::default(),
             });
             self.plans.insert((id, *market), ());
             self.emit.event(

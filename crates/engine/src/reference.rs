@@ -160,6 +160,7 @@ impl Engine {
                 keep: Vec::new(),
                 quotes: Vec::new(),
                 reasons: Default::default(),
+                figures: Default::default(),
             };
             rest.because(Reason::Shock);
             let reasons = rest.reasons.clone();

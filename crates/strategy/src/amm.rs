@@ -21,7 +21,7 @@ use oddsmith_domain::{DesiredQuote, Mode, Outcome, Price, Reason, Route, Shares,
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, MarketView, Rest, Strategy, View, Working};
+use crate::{Decision, LadderPrice, MarketView, Rest, Strategy, View, Working};
 
 /// The strategy's name.
 pub const NAME: &str = "amm";
@@ -244,19 +244,19 @@ impl Amm {
 
     fn evaluate_market(&self, view: &View<'_>, market: &MarketView<'_>, rest: &mut Rest) {
         let p = &self.parameters;
-        let (tick, price) = match market.quotable_mid(p.max_book_age_ms) {
+        let LadderPrice { tick, price, is_skewed } = match market.ladder_price(p.max_book_age_ms, p.inventory_skew) {
             Ok(found) => found,
             Err(reason) => return rest.stop(reason),
         };
         let Some(market_min) = market.card.min_size else { return rest.stop(Reason::CardIncomplete) };
         let min_size = market_min.max(Shares::floor_from(p.min_size));
-        let skewed = market.against_inventory(price, p.inventory_skew, tick);
-        if skewed != price {
+        rest.figure("price", price.to_f64());
+        if is_skewed {
             rest.because(Reason::InventorySkew);
         }
         let collateral = view.spendable + market.in_own_bids();
         let tokens = market.position.map(|position| position.settled);
-        let levels = ladder(p, &LadderInput { price: skewed, tick, tokens, collateral });
+        let levels = ladder(p, &LadderInput { price, tick, tokens, collateral });
         for level in &levels {
             wish(market.working, level, min_size, rest);
         }

@@ -21,7 +21,7 @@ use oddsmith_domain::{DesiredQuote, Mode, Outcome, Price, Reason, Route, Shares,
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, MarketView, Rest, Strategy, View, Working};
+use crate::{Decision, LadderPrice, MarketView, Rest, Strategy, View, Working};
 
 /// The strategy's name.
 pub const NAME: &str = "bands";
@@ -49,24 +49,19 @@ pub struct Band {
 
 /// The parameters. The original's JSON file, which has `bands` alone, is accepted as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Parameters {
     /// The bands, nearest first. They may touch, and must not overlap.
     pub bands: Vec<Band>,
     /// The tokens whose exposure is bought: `A` is YES, `B` is NO.
-    #[serde(default = "both")]
     pub active_tokens: Vec<Token>,
     /// Sells of a token stand across its own price, instead of being buys of the other token.
-    #[serde(default)]
     pub vanilla_mode: bool,
     /// No order smaller than this many shares; the market's own minimum when that is larger. 0 … 1000000.
-    #[serde(default = "original_min_size")]
     pub min_size: f64,
     /// How far the price is moved against each net share of inventory, in dollars. 0 … 0.1; 0 is the original.
-    #[serde(default)]
     pub inventory_skew: f64,
     /// No quotes when the book was proven current longer ago than this, in milliseconds. 1 … 600000.
-    #[serde(default = "max_book_age_ms")]
     pub max_book_age_ms: u64,
 }
 
@@ -77,18 +72,6 @@ pub enum Token {
     A,
     /// NO.
     B,
-}
-
-fn both() -> Vec<Token> {
-    vec![Token::A, Token::B]
-}
-
-const fn original_min_size() -> f64 {
-    15.0
-}
-
-const fn max_book_age_ms() -> u64 {
-    2_000
 }
 
 impl Default for Parameters {
@@ -104,11 +87,11 @@ impl Default for Parameters {
         };
         Parameters {
             bands: vec![band(0.01, 0.01, 0.02), band(0.02, 0.02, 0.03), band(0.03, 0.03, 0.04)],
-            active_tokens: both(),
+            active_tokens: vec![Token::A, Token::B],
             vanilla_mode: false,
-            min_size: original_min_size(),
+            min_size: 15.0,
             inventory_skew: 0.0,
-            max_book_age_ms: max_book_age_ms(),
+            max_book_age_ms: 2_000,
         }
     }
 }
@@ -261,11 +244,12 @@ pub fn apply(parameters: &Parameters, input: &BandsInput<'_>, rest: &mut Rest) {
         remaining(parameters, &grouping, token, input, &mut stays);
     }
     let mut free = Free { dollars: input.collateral, tokens: input.tokens };
-    for order in &stays {
-        match order.side {
-            Side::Buy => free.dollars -= order.size.cost_ceil(order.price),
-            Side::Sell => free.tokens[order.outcome.index()] -= order.size,
-        }
+    for order in stays.iter().filter(|order| order.side == Side::Buy) {
+        free.dollars -= order.size.cost_ceil(order.price);
+    }
+    // A sell promises its tokens until it is gone, also one that is being cancelled.
+    for order in input.working.iter().filter(|order| order.side == Side::Sell) {
+        free.tokens[order.outcome.index()] -= order.size;
     }
     rest.keep.extend(stays.iter().copied());
     for token in active() {
@@ -374,13 +358,13 @@ impl Bands {
 
     fn evaluate_market(&self, view: &View<'_>, market: &MarketView<'_>, rest: &mut Rest) {
         let p = &self.parameters;
-        let (tick, mid) = match market.quotable_mid(p.max_book_age_ms) {
+        let LadderPrice { tick, price, is_skewed } = match market.ladder_price(p.max_book_age_ms, p.inventory_skew) {
             Ok(found) => found,
             Err(reason) => return rest.stop(reason),
         };
         let Some(market_min) = market.card.min_size else { return rest.stop(Reason::CardIncomplete) };
-        let price = market.against_inventory(mid, p.inventory_skew, tick);
-        if price != mid {
+        rest.figure("price", price.to_f64());
+        if is_skewed {
             rest.because(Reason::InventorySkew);
         }
         let input = BandsInput {
@@ -579,6 +563,12 @@ mod tests {
         assert_eq!(quotes, ["SELL A 30 @0.62", "BUY A 30 @0.56"]);
         let (keep, _) = applied(&parameters, "0.6", 1_000, [70, 0], &["SELL A 30 @0.62", "SELL A 30 @0.7"]);
         assert_eq!(keep, [0]);
+    }
+
+    #[test]
+    fn tokens_of_a_sell_that_is_cancelled_are_promised_until_it_is_gone() {
+        let (keep, quotes) = made(0, [0, 50], &["SELL B 30 @0.7"]);
+        assert_eq!((keep.len(), &quotes[..]), (0, &["SELL B 20 @0.52".to_owned()][..]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a strategy returns.
 
+use arrayvec::ArrayVec;
 use oddsmith_domain::{Basket, DesiredQuote, MarketId, Mode, Reason, Reasons};
 
 use crate::Working;
@@ -35,12 +36,24 @@ pub struct Rest {
     pub quotes: Vec<DesiredQuote>,
     /// Why.
     pub reasons: Reasons,
+    /// What it was made from, for whoever explains it: names and values. No part of what is wanted.
+    pub figures: Figures,
 }
+
+/// Named values.
+pub type Figures = ArrayVec<(&'static str, f64), 8>;
 
 impl Clone for Rest {
     fn clone(&self) -> Rest {
-        let Rest { market, mode, keep, quotes, reasons } = self;
-        Rest { market: *market, mode: *mode, keep: keep.clone(), quotes: quotes.clone(), reasons: reasons.clone() }
+        let Rest { market, mode, keep, quotes, reasons, figures } = self;
+        Rest {
+            market: *market,
+            mode: *mode,
+            keep: keep.clone(),
+            quotes: quotes.clone(),
+            reasons: reasons.clone(),
+            figures: figures.clone(),
+        }
     }
 
     /// Keeps the memory of the lists.
@@ -49,6 +62,7 @@ impl Clone for Rest {
         self.keep.clone_from(&source.keep);
         self.quotes.clone_from(&source.quotes);
         self.reasons.clone_from(&source.reasons);
+        self.figures.clone_from(&source.figures);
     }
 }
 
@@ -66,6 +80,11 @@ impl Rest {
         if !self.reasons.contains(&reason) {
             let _ = self.reasons.try_push(reason);
         }
+    }
+
+    /// States a value that the decision was made from. Values beyond the eighth are not kept.
+    pub fn figure(&mut self, name: &'static str, value: f64) {
+        let _ = self.figures.try_push((name, value));
     }
 }
 
@@ -102,7 +121,14 @@ impl Decision {
     /// Begins a complete new set for a market.
     pub fn set(&mut self, market: MarketId, mode: Mode) -> &mut Rest {
         if self.used == self.rests.len() {
-            self.rests.push(Rest { market, mode, keep: Vec::new(), quotes: Vec::new(), reasons: Reasons::new() });
+            self.rests.push(Rest {
+                market,
+                mode,
+                keep: Vec::new(),
+                quotes: Vec::new(),
+                reasons: Reasons::new(),
+                figures: Figures::new(),
+            });
         }
         let rest = &mut self.rests[self.used];
         self.used += 1;
@@ -111,6 +137,7 @@ impl Decision {
         rest.keep.clear();
         rest.quotes.clear();
         rest.reasons.clear();
+        rest.figures.clear();
         rest
     }
 

@@ -46,11 +46,12 @@ pub struct Window {
 }
 
 /// The probability that the print `tau_s` from now is at or above `strike` (quant 3.2; without the drift term, which is below a
-/// thousandth at these horizons). `None` when an argument is out of range.
+/// thousandth at these horizons). `basis_sd`, a share of the price, is added in quadrature. `None` when an argument is out of range.
 #[must_use]
-pub fn digital(spot: Spot, strike: f64, tau_s: f64) -> Option<f64> {
-    let sd = spot.sigma * libm::sqrt(tau_s);
-    (spot.price > 0.0 && strike > 0.0 && sd > 0.0 && sd.is_finite())
+pub fn digital(spot: Spot, strike: f64, tau_s: f64, basis_sd: f64) -> Option<f64> {
+    let own = spot.sigma * libm::sqrt(tau_s);
+    let sd = libm::sqrt(own * own + basis_sd * basis_sd);
+    (own > 0.0 && spot.price > 0.0 && strike > 0.0 && sd.is_finite())
         .then(|| normal_cdf(libm::log(spot.price / strike) / sd))
 }
 
@@ -114,11 +115,18 @@ mod tests {
 
     #[test]
     fn worked_numbers_of_plain_digitals() {
-        near(digital(SPOT, 84_550.0, 300.0), 0.665, 5e-4);
+        near(digital(SPOT, 84_550.0, 300.0, 0.0), 0.665, 5e-4);
+        // A basis that is as uncertain as the price will be.
+        let basis_sd = 8e-5 * 300f64.sqrt();
+        near(
+            digital(SPOT, 84_550.0, 300.0, basis_sd),
+            normal_cdf((84_600f64 / 84_550.0).ln() / (basis_sd * 2f64.sqrt())),
+            1e-12,
+        );
         // Hourly volatility of 0.005, half an hour and a quarter left.
         let sigma = 0.005 / 60.0;
-        near(digital(Spot { price: 100_100.0, sigma }, 100_000.0, 1_800.0), 0.611_297, 1e-6);
-        near(digital(Spot { price: 99_900.0, sigma }, 100_000.0, 900.0), 0.344_505, 1e-6);
+        near(digital(Spot { price: 100_100.0, sigma }, 100_000.0, 1_800.0, 0.0), 0.611_297, 1e-6);
+        near(digital(Spot { price: 99_900.0, sigma }, 100_000.0, 900.0, 0.0), 0.344_505, 1e-6);
     }
 
     #[test]
@@ -134,9 +142,9 @@ mod tests {
     #[test]
     fn nothing_is_made_of_bad_arguments() {
         let bad = Spot { price: 84_600.0, sigma: 0.0 };
-        assert_eq!(digital(bad, 84_550.0, 300.0), None);
-        assert_eq!(digital(SPOT, 0.0, 300.0), None);
-        assert_eq!(digital(SPOT, 84_550.0, f64::NAN), None);
+        assert_eq!(digital(bad, 84_550.0, 300.0, 0.0), None);
+        assert_eq!(digital(SPOT, 0.0, 300.0, 0.0), None);
+        assert_eq!(digital(SPOT, 84_550.0, f64::NAN, 0.0), None);
         assert_eq!(averaged(SPOT, 84_550.0, 0.0, Window { length_s: 60.0, mean_so_far: 0.0 }, 0.0), None);
     }
 

@@ -17,7 +17,7 @@ use oddsmith_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, MarketView, Strategy, View};
+use crate::{Decision, Figures, MarketView, Strategy, View};
 
 /// The strategy's name.
 pub const NAME: &str = "imbalance";
@@ -135,7 +135,13 @@ impl Imbalance {
     }
 
     /// What a market asks for; or why nothing is taken there.
-    fn signal(&self, view: &View<'_>, market: &MarketView<'_>, positions: usize) -> Result<BasketLeg, Reason> {
+    fn signal(
+        &self,
+        view: &View<'_>,
+        market: &MarketView<'_>,
+        positions: usize,
+        figures: &mut Figures,
+    ) -> Result<BasketLeg, Reason> {
         let p = &self.parameters;
         let now = view.now;
         let (Some(tick), Some(min_size)) = (market.card.tick, market.card.min_size) else {
@@ -160,6 +166,8 @@ impl Imbalance {
         };
         let (bid, ask) = (bid.price.to_f64(), ask.price.to_f64());
         let mid = (bid + ask) / 2.0;
+        let imbalance = market.book.imbalance(Outcome::Yes, p.depth);
+        figures.extend([("mid", mid), ("imbalance", imbalance)]);
         // A float that should be on the bound counts as on it.
         const ULP: f64 = 1e-9;
         if ask - bid > p.max_spread + ULP {
@@ -168,7 +176,6 @@ impl Imbalance {
         if mid < p.min_mid - ULP || mid > p.max_mid + ULP {
             return Err(Reason::OutsideZone);
         }
-        let imbalance = market.book.imbalance(Outcome::Yes, p.depth);
         if imbalance == 0.0 || imbalance.abs() < p.threshold {
             return Err(Reason::WeakSignal);
         }
@@ -245,12 +252,14 @@ impl Strategy for Imbalance {
         let positions = view.markets.iter().filter(held).count();
         let mut taken = busy;
         for market in view.markets {
+            let mut figures = Figures::new();
             let exit = if taken { None } else { self.exit(market, view.now) };
             let found = match exit {
                 Some(leg) => Ok((leg, Reason::Exit)),
-                None => self.signal(view, market, positions).map(|leg| (leg, Reason::Taking)),
+                None => self.signal(view, market, positions, &mut figures).map(|leg| (leg, Reason::Taking)),
             };
             let rest = decision.set(market.id, Mode::Stop);
+            rest.figures = figures;
             match found {
                 Err(reason) => rest.stop(reason),
                 Ok(_) if taken => rest.stop(Reason::BasketRunning),

@@ -30,9 +30,11 @@ pub mod testing;
 mod view;
 
 pub use config::{ParameterError, StrategyConfig};
-pub use decision::{Decision, Opportunity, Rest};
+pub use decision::{Decision, Figures, Opportunity, Rest};
 pub use flow::{OwnFill, OwnFills};
-pub use view::{BasketView, MarketView, OwnOrder, Position, SettlementRule, Truth, Underlying, View, Working};
+pub use view::{
+    BasketView, LadderPrice, MarketView, OwnOrder, Position, SettlementRule, Truth, Underlying, View, Working,
+};
 
 /// A trading idea, as a pure function of what it sees and its own state.
 pub trait Strategy {

@@ -173,7 +173,7 @@ pub fn worth(underlying: &Underlying, basis_sd: f64, now: Time) -> Result<Worth,
             // Before the start the strike is the price itself.
             return match (to_start > 0.0, rule.strike) {
                 (true, _) => Some(0.5),
-                (false, strike) => digital(spot, strike?, tau),
+                (false, strike) => digital(spot, strike?, tau, basis_sd),
             };
         }
         if to_start > 0.0 {
@@ -203,6 +203,7 @@ struct Setting {
     tick: Tick,
     min_size: Shares,
     fair: f64,
+    model: f64,
     speed: f64,
     tau: f64,
     net: f64,
@@ -247,7 +248,7 @@ impl ReferenceMaker {
         let tau = left_ns as f64 / Time::SECOND as f64;
         let wide = market.caution || tau < p.near_s as f64;
         let fair = blend(model, book, p.model_weight);
-        Ok(Setting { tick, min_size, fair, speed, tau, net: market.net().to_f64(), wide })
+        Ok(Setting { tick, min_size, fair, model, speed, tau, net: market.net().to_f64(), wide })
     }
 
     /// Half of the spread with a flat inventory.
@@ -295,6 +296,9 @@ impl ReferenceMaker {
             Ok(half) => half,
             Err(reason) => return rest.stop(reason),
         };
+        rest.figure("fair", setting.fair);
+        rest.figure("model", setting.model);
+        rest.figure("half_spread", half);
         let p = &self.parameters;
         let most = p.max_shares.to_f64() * libm::sqrt(setting.tau / p.full_size_s as f64).min(1.0);
         let u = (setting.net / most).clamp(-1.0, 1.0);

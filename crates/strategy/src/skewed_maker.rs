@@ -163,6 +163,9 @@ pub fn quote(parameters: &Parameters, input: QuoteInput) -> (Option<Price>, Opti
     (input.tick.floor(bid), input.tick.ceil(ask))
 }
 
+/// A float that should be on a bound counts as on it.
+const ULP: f64 = 1e-9;
+
 /// An instance of the strategy.
 #[derive(Debug)]
 pub struct SkewedMaker {
@@ -229,7 +232,8 @@ impl SkewedMaker {
             return rest.stop(Reason::BookNotTrusted);
         }
         let mid = micro_price(best_bid, best_ask);
-        if best_ask.price.to_f64() - best_bid.price.to_f64() > p.max_book_spread {
+        rest.figure("micro_price", mid);
+        if best_ask.price.to_f64() - best_bid.price.to_f64() > p.max_book_spread + ULP {
             return rest.stop(Reason::WideSpread);
         }
         if !(p.min_mid..=p.max_mid).contains(&mid) {

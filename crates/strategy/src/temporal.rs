@@ -18,7 +18,7 @@ use oddsmith_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, MarketView, Opportunity, Strategy, Truth, View};
+use crate::{Decision, Figures, MarketView, Opportunity, Strategy, Truth, View};
 
 /// The strategy's name.
 pub const NAME: &str = "temporal";
@@ -176,7 +176,7 @@ impl Temporal {
         Temporal { parameters, reactions: BTreeMap::new(), traded: BTreeMap::new() }
     }
 
-    fn signal(&mut self, view: &View<'_>, market: &MarketView<'_>) -> Result<BasketLeg, Reason> {
+    fn signal(&mut self, view: &View<'_>, market: &MarketView<'_>, figures: &mut Figures) -> Result<BasketLeg, Reason> {
         let (p, now) = (&self.parameters, view.now);
         if !p.enabled {
             return Err(Reason::Disabled);
@@ -194,6 +194,10 @@ impl Temporal {
         reactions.observe(truth.event_mono_ns, mid, p.reaction_move, now);
         let window = reactions.window_ns().unwrap_or(p.cold_window_ms.saturating_mul(Time::MILLI));
         self.timing(&truth, window, market.id, now)?;
+        // Asking now would use the event up, and nothing would be taken.
+        if market.caution {
+            return Err(Reason::Caution);
+        }
         if !truth.clear_rules {
             return Err(Reason::RulesUnclear);
         }
@@ -212,7 +216,9 @@ impl Temporal {
         }
         let per_share = fee.taker_fee(Shares::from_whole(1_000), limit).to_f64() / 1_000.0;
         let cost = limit.to_f64() + per_share;
-        if chance - cost - p.void_risk < p.min_edge - 1e-9 {
+        let edge = chance - cost - p.void_risk;
+        figures.extend([("chance", chance), ("cost", cost), ("edge", edge), ("kelly", kelly(chance, cost))]);
+        if edge < p.min_edge - 1e-9 {
             return Err(Reason::NoEdge);
         }
         let spent: Usdc = view.markets.iter().flat_map(|m| m.position.iter().map(|p| p.cost)).sum();
@@ -264,8 +270,10 @@ impl Strategy for Temporal {
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
         let mut busy = view.basket.is_some_and(|basket| !basket.state.is_final());
         for market in view.markets {
-            let found = self.signal(view, market);
+            let mut figures = Figures::new();
+            let found = self.signal(view, market, &mut figures);
             let rest = decision.set(market.id, Mode::Stop);
+            rest.figures = figures;
             match found {
                 Err(reason) => rest.stop(reason),
                 Ok(_) if busy => rest.stop(Reason::BasketRunning),

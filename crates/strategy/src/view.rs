@@ -142,11 +142,11 @@ impl MarketView<'_> {
         })
     }
 
-    /// The grid, and the middle of other people's spread as the nearest point of it; or why there is none to quote around.
+    /// The grid, and the middle of other people's spread in dollars; or why there is none to quote around.
     ///
     /// # Errors
     /// The reason not to quote: an incomplete card, a book that is too old, one-sided or crossed.
-    pub fn quotable_mid(&self, max_age_ms: u64) -> Result<(Tick, Price), Reason> {
+    pub fn quotable_mid(&self, max_age_ms: u64) -> Result<(Tick, f64), Reason> {
         let tick = self.card.tick.ok_or(Reason::CardIncomplete)?;
         if self.book_age_ns.is_none_or(|age| age > max_age_ms.saturating_mul(Time::MILLI)) {
             return Err(Reason::StaleBook);
@@ -156,16 +156,19 @@ impl MarketView<'_> {
             return Err(Reason::BookNotTrusted);
         }
         // One division: the double that is nearest to the exact middle.
-        let middle = f64::from(bid.price.units() + ask.price.units()) / f64::from(2 * Price::ONE.units());
-        tick.nearest(middle).map(|price| (tick, price)).ok_or(Reason::NoPrice)
+        Ok((tick, f64::from(bid.price.units() + ask.price.units()) / f64::from(2 * Price::ONE.units())))
     }
 
-    /// A price moved against the net inventory by `per_share` dollars each, as the nearest point of the grid; the price itself without an
-    /// inventory.
-    #[must_use]
-    pub fn against_inventory(&self, price: Price, per_share: f64, tick: Tick) -> Price {
-        let moved = price.to_f64() - self.net().to_f64() * per_share;
-        if self.net().is_zero() { price } else { tick.nearest(moved.clamp(0.0, 1.0)).unwrap_or(price) }
+    /// The price to put a ladder around: the mid moved against the net inventory by `per_share` dollars each, as the nearest point of the
+    /// grid, rounded once.
+    ///
+    /// # Errors
+    /// Those of [`MarketView::quotable_mid`].
+    pub fn ladder_price(&self, max_age_ms: u64, per_share: f64) -> Result<LadderPrice, Reason> {
+        let (tick, mid) = self.quotable_mid(max_age_ms)?;
+        let skew = self.net().to_f64() * per_share;
+        let price = tick.nearest((mid - skew).clamp(0.0, 1.0)).ok_or(Reason::NoPrice)?;
+        Ok(LadderPrice { tick, price, is_skewed: skew != 0.0 })
     }
 
     /// A bid and an ask that do not meet other people's best: each stays a tick away from it. A side is `None` when the grid has no such
@@ -192,6 +195,17 @@ impl MarketView<'_> {
     pub fn seconds_left(&self, now: Time) -> Option<u64> {
         self.card.end_wall_s.map(|end| end.saturating_sub(now.wall_s()))
     }
+}
+
+/// What a ladder is put around.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LadderPrice {
+    /// The grid.
+    pub tick: Tick,
+    /// The price, on the grid.
+    pub price: Price,
+    /// Whether the inventory was weighed.
+    pub is_skewed: bool,
 }
 
 /// An order of ours that may rest in the book.

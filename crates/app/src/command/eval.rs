@@ -1,12 +1,12 @@
 //! `oddsmith strategies` and `oddsmith eval`: which strategies there are, and what one wants in one situation.
 
 use std::fs;
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{BufWriter, Read, Write, stdin, stdout};
 use std::path::Path;
 
-use oddsmith_engine::eval::{EvalError, State, evaluate};
+use oddsmith_engine::eval::{EvalError, Evaluation, State, evaluate};
 use oddsmith_strategy::StrategyConfig;
-use serde_json::{Value, json};
+use serde_json::{Deserializer, Value, json};
 
 use crate::failure::Failure;
 
@@ -40,14 +40,58 @@ fn parameters(config: &StrategyConfig) -> Result<Value, Failure> {
     Ok(whole.get(config.name()).cloned().unwrap_or_default())
 }
 
-/// Evaluates one state.
+/// Evaluates one state, or several: then each result is one line, in their order.
 pub fn run(strategy: &str, config: Option<&Path>, state: &Path) -> Result<(), Failure> {
-    let config = read_config(strategy, config)?;
-    let state = State::from_json(&read(state)?).map_err(usage)?;
-    let result = evaluate(&config, &state).map_err(usage)?;
-    let mut text = serde_json::to_string_pretty(&result).map_err(|error| Failure::Running(error.to_string()))?;
-    text.push('\n');
-    stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
+    let default = read_config(strategy, config)?;
+    let text = read(state)?;
+    let stated: Vec<Value> = Deserializer::from_str(&text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", state.display())))?;
+    let mut out = BufWriter::new(stdout().lock());
+    if let [Value::Object(_)] = &stated[..] {
+        let result = stated.into_iter().map(|state| one(strategy, &default, state)).collect::<Result<Vec<_>, _>>()?;
+        for result in &result {
+            let text = serde_json::to_string_pretty(result).map_err(|error| Failure::Running(error.to_string()))?;
+            writeln!(out, "{text}").map_err(|error| Failure::output(&error))?;
+        }
+        return out.flush().map_err(|error| Failure::output(&error));
+    }
+    let states = stated.into_iter().flat_map(|value| match value {
+        Value::Array(states) => states,
+        state => vec![state],
+    });
+    let (mut all, mut bad) = (0, 0);
+    for state in states {
+        let result = one(strategy, &default, state);
+        all += 1;
+        bad += usize::from(result.is_err());
+        let line = match result {
+            Ok(result) => serde_json::to_string(&result).map_err(|error| Failure::Running(error.to_string()))?,
+            Err(error) => json!({ "error": error.to_string() }).to_string(),
+        };
+        writeln!(out, "{line}").map_err(|error| Failure::output(&error))?;
+    }
+    out.flush().map_err(|error| Failure::output(&error))?;
+    match (all, bad) {
+        (0, _) => Err(Failure::Usage(format!("{} has no state", state.display()))),
+        (_, 0) => Ok(()),
+        _ => Err(Failure::Usage(format!("{bad} of {all} states could not be evaluated"))),
+    }
+}
+
+/// Evaluates a state, with its own parameters if it states some.
+fn one(strategy: &str, default: &StrategyConfig, mut state: Value) -> Result<Evaluation, Failure> {
+    let own = state.as_object_mut().and_then(|state| state.remove("parameters"));
+    let own = own.map(|parameters| named(strategy, parameters)).transpose();
+    let own = own.map_err(|error| Failure::Usage(format!("the state: parameters: {error}")))?;
+    let state = State::from_value(state).map_err(usage)?;
+    evaluate(own.as_ref().unwrap_or(default), &state).map_err(usage)
+}
+
+/// A strategy's configuration from its parameters.
+fn named(strategy: &str, parameters: Value) -> Result<StrategyConfig, serde_json::Error> {
+    serde_json::from_value(json!({ strategy: parameters }))
 }
 
 fn usage(error: EvalError) -> Failure {
@@ -64,7 +108,7 @@ fn read_config(strategy: &str, file: Option<&Path>) -> Result<StrategyConfig, Fa
     // JSON is YAML.
     let bad = |error: String| Failure::Usage(format!("{}: {error}", file.display()));
     let parameters: Value = serde_saphyr::from_str(&read(file)?).map_err(|error| bad(error.to_string()))?;
-    serde_json::from_value(json!({ strategy: parameters })).map_err(|error| bad(error.to_string()))
+    named(strategy, parameters).map_err(|error| bad(error.to_string()))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -3,7 +3,10 @@
 //! Everything that decides is what trades: the strategy's own code, and the planner. Limits and doubt are not asked; an order that they
 //! would withhold is shown.
 
+mod natural;
 mod state;
+
+use std::collections::BTreeMap;
 
 use oddsmith_domain::{
     Basket, DesiredQuote, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc,
@@ -51,6 +54,8 @@ pub struct MarketEvaluation {
     pub mode: Mode,
     /// Why.
     pub reasons: Reasons,
+    /// What it was made from: decimal strings by name.
+    pub figures: BTreeMap<&'static str, String>,
     /// Open orders that shall stay as they are, by the names of the state.
     pub keep: Vec<String>,
     /// What shall rest besides.
@@ -99,7 +104,12 @@ pub fn evaluate(config: &StrategyConfig, state: &State) -> Result<Evaluation, Ev
         let book = market.book(id, &card, now);
         parts.push((id, market, card, book, market.fills(now), working(index, market)));
     }
-    let views: Vec<_> = parts.iter().map(|(_, _, _, _, _, working)| everybodys(working)).collect();
+    // Only what is among the book's levels is taken out of them.
+    let includes_own = |market: &MarketState| market.book.as_ref().is_some_and(|book| book.includes_own);
+    let views: Vec<_> = parts
+        .iter()
+        .map(|(_, market, _, _, _, working)| if includes_own(market) { everybodys(working) } else { Vec::new() })
+        .collect();
     let views: Vec<_> = parts
         .iter()
         .zip(&views)
@@ -214,6 +224,7 @@ fn result(market: &MarketState, orders: &[Working], rest: &Rest, policy: PlanPol
         slug: market.slug.clone(),
         mode: rest.mode,
         reasons: rest.reasons.clone(),
+        figures: rest.figures.iter().map(|(name, value)| (*name, format!("{value:.6}"))).collect(),
         keep: rest.keep.iter().map(|kept| name(&kept.id)).collect(),
         quotes: rest.quotes.clone(),
         plan: Planned {
@@ -321,8 +332,47 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_state_is_named() {
-        let error = State::from_json(r#"{"time_ms": 1, "collateral": "1", "market": []}"#).expect_err("bad");
-        assert!(error.to_string().contains("market"), "{error}");
+    fn a_bad_state_is_named_with_the_key_where_it_is() {
+        let named = |change: fn(&mut serde_json::Value)| {
+            let mut state: serde_json::Value = serde_json::from_str(STATE).expect("state");
+            change(&mut state);
+            State::from_value(state).expect_err("bad").to_string()
+        };
+        let error = named(|state| state["market"] = serde_json::json!([]));
+        assert!(error.contains("market"), "{error}");
+        let error = named(|state| state["markets"][0]["open_orders"][2]["price"] = "0,4".into());
+        assert!(error.contains("markets[0].open_orders[2].price"), "{error}");
+        let error = named(|state| state["markets"][0]["tick"] = serde_json::Value::Null);
+        assert!(error.contains("markets[0].tick"), "{error}");
+        let error = named(|state| state["markets"][0]["book"] = serde_json::json!({"bids": []}));
+        assert!(error.contains("markets[0].book") && error.contains("an empty side is `[]`"), "{error}");
+    }
+
+    #[test]
+    fn own_orders_are_taken_out_of_the_book_only_when_they_are_said_to_be_in_it() {
+        let config = StrategyConfig::Amm(Default::default());
+        let price = |includes_own: bool| {
+            let mut state = State::from_json(STATE).expect("state");
+            // All that is bid at 0.49 could be ours.
+            state.markets[0].open_orders[0].price = "0.49".parse().expect("price");
+            state.markets[0].open_orders[0].size = Shares::from_whole(100);
+            state.markets[0].book.as_mut().expect("a book").includes_own = includes_own;
+            evaluate(&config, &state).expect("an evaluation").markets[0].figures["price"].clone()
+        };
+        assert_eq!((price(false), price(true)), ("0.500000".to_owned(), "0.490000".to_owned()));
+    }
+
+    #[test]
+    fn both_tokens_books_are_one_book() {
+        let stated = r#"{"yes": {"bids": [["0.48", "50"]], "asks": [["0.51", "80"]]},
+                         "no": {"bids": [["0.49", "80"]], "asks": [["0.52", "50"], ["0.53", "7"]]}}"#;
+        let book: BookState = serde_json::from_str(stated).expect("a book");
+        let told = |levels: &[(Price, Shares)]| -> Vec<String> {
+            levels.iter().map(|(price, size)| format!("{size} @{price}")).collect()
+        };
+        assert_eq!(
+            (told(&book.bids), told(&book.asks)),
+            (vec!["50 @0.48".to_owned(), "7 @0.47".to_owned()], vec!["80 @0.51".to_owned()])
+        );
     }
 }

@@ -9,8 +9,10 @@ use oddsmith_polymarket::rules::is_clear;
 use oddsmith_strategy::fair::{Spot, Window};
 use oddsmith_strategy::{OwnFill, OwnFills, Position, SettlementRule, Truth, Underlying};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::EvalError;
+use super::natural::natural;
 use crate::config::Planning;
 
 /// The state. Amounts and prices are decimal strings.
@@ -145,19 +147,72 @@ const fn one() -> u32 {
 
 /// A token's book; levels in any order.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "StatedBook")]
 pub struct BookState {
     /// Whose book it is.
-    #[serde(default = "yes")]
     pub outcome: Outcome,
     /// Price and size of each level.
-    pub bids: Vec<(Price, Shares)>,
+    pub bids: Levels,
     /// Price and size of each level.
-    pub asks: Vec<(Price, Shares)>,
+    pub asks: Levels,
+    /// Whether the instance's open orders are among the levels; else the book is that of other people.
+    pub includes_own: bool,
 }
 
-const fn yes() -> Outcome {
-    Outcome::Yes
+type Levels = Vec<(Price, Shares)>;
+
+/// A book as it is written: of one token, or of both.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatedBook {
+    outcome: Option<Outcome>,
+    bids: Option<Levels>,
+    asks: Option<Levels>,
+    yes: Option<StatedSides>,
+    no: Option<StatedSides>,
+    #[serde(default)]
+    includes_own: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatedSides {
+    bids: Levels,
+    asks: Levels,
+}
+
+impl TryFrom<StatedBook> for BookState {
+    type Error = &'static str;
+
+    fn try_from(stated: StatedBook) -> Result<BookState, &'static str> {
+        let StatedBook { outcome, bids, asks, yes, no, includes_own } = stated;
+        match (bids, asks, yes, no) {
+            (Some(bids), Some(asks), None, None) => {
+                Ok(BookState { outcome: outcome.unwrap_or(Outcome::Yes), bids, asks, includes_own })
+            }
+            (None, None, Some(yes), Some(no)) if outcome.is_none() => Ok(BookState {
+                outcome: Outcome::Yes,
+                bids: with_mirror(yes.bids, &no.asks),
+                asks: with_mirror(yes.asks, &no.bids),
+                includes_own,
+            }),
+            _ => Err(
+                "a book has `bids` and `asks` of one token (an empty side is `[]`), or those of both under `yes` and `no`",
+            ),
+        }
+    }
+}
+
+/// Levels of YES, and those of NO that mirror other ones: what both tokens show is one level.
+fn with_mirror(mut levels: Levels, other: &Levels) -> Levels {
+    for &(price, size) in other {
+        let price = price.complement();
+        match levels.iter_mut().find(|level| level.0 == price) {
+            Some(level) => level.1 = level.1.max(size),
+            None => levels.push((price, size)),
+        }
+    }
+    levels
 }
 
 /// Shares of both outcomes.
@@ -208,7 +263,16 @@ impl State {
     /// # Errors
     /// [`EvalError::State`] says what is wrong, and where.
     pub fn from_json(text: &str) -> Result<State, EvalError> {
-        serde_json::from_str(text).map_err(|error| EvalError::State(error.to_string()))
+        State::from_value(serde_json::from_str(text).map_err(|error| EvalError::State(error.to_string()))?)
+    }
+
+    /// Reads a state that is JSON already.
+    ///
+    /// # Errors
+    /// [`EvalError::State`] says what is wrong, and under which key.
+    pub fn from_value(mut value: Value) -> Result<State, EvalError> {
+        natural(&mut value);
+        serde_path_to_error::deserialize(value).map_err(|error| EvalError::State(error.to_string()))
     }
 
     /// The moment: the monotonic clock is the wall clock.

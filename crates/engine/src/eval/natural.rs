@@ -1,0 +1,123 @@
+//! The forms in which people state a situation, brought into the one that is read.
+//!
+//! A decimal may be a string or a JSON number (taken as it is written), a level a pair or an object with `price` and `size`, an outcome or a
+//! side in letters of any case.
+
+use serde_json::Value;
+
+/// The keys under which numbers are exact decimals; under all others they stay what they are.
+const DECIMALS: [&str; 17] = [
+    "collateral",
+    "tick",
+    "min_size",
+    "rate",
+    "price",
+    "size",
+    "bids",
+    "asks",
+    "yes",
+    "no",
+    "cost",
+    "strike",
+    "strike_mean",
+    "final_mean",
+    "shrink_tolerance",
+    "top_up_threshold",
+    "safety_buffer",
+];
+
+/// Rewrites a stated situation.
+pub(super) fn natural(value: &mut Value) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(natural),
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                match key.as_str() {
+                    "bids" | "asks" => levels(value),
+                    "outcome" | "side" => upper(value),
+                    "cost" => pair(value),
+                    _ => {}
+                }
+                if DECIMALS.contains(&key.as_str()) {
+                    decimals(value);
+                }
+                natural(value);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Numbers become their own text.
+fn decimals(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = Value::String(plain(&number.to_string())),
+        Value::Array(all) => all.iter_mut().for_each(decimals),
+        _ => {}
+    }
+}
+
+/// `1e-6` and the like without the exponent; what is no such number stays as it is.
+fn plain(text: &str) -> String {
+    let float = || text.contains(['e', 'E']).then(|| text.parse::<f64>().ok()).flatten();
+    float().map_or_else(|| text.to_owned(), |value| value.to_string())
+}
+
+fn upper(value: &mut Value) {
+    if let Value::String(text) = value {
+        text.make_ascii_uppercase();
+    }
+}
+
+/// `{"price": P, "size": S}` becomes `[P, S]`.
+fn levels(value: &mut Value) {
+    for level in value.as_array_mut().into_iter().flatten() {
+        in_order(level, ["price", "size"]);
+    }
+}
+
+/// `{"yes": Y, "no": N}` becomes `[Y, N]`.
+fn pair(value: &mut Value) {
+    in_order(value, ["yes", "no"]);
+}
+
+/// An object of exactly these keys becomes the list of their values.
+fn in_order(value: &mut Value, keys: [&str; 2]) {
+    let Value::Object(map) = value else { return };
+    if map.len() == 2 && keys.iter().all(|key| map.contains_key(*key)) {
+        *value = Value::Array(keys.iter().filter_map(|key| map.remove(*key)).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_form_becomes_one() {
+        let mut stated = json!({
+            "time_ms": 5, "collateral": 1000.5,
+            "markets": [{
+                "tick": 0.0001, "min_size": 5,
+                "book": { "outcome": "yes", "bids": [[0.49, 100], { "size": 1e-6, "price": "0.5" }], "asks": [] },
+                "position": { "yes": 1, "no": "2", "cost": { "yes": 0.5, "no": 1 } },
+                "fills": [{ "age_ms": 7, "side": "Buy", "size": 1, "price": 0.5 }],
+                "reference": { "price": 84600, "sigma": 8e-5, "start_s": 1, "end_s": 2, "average_s": 60 }
+            }]
+        });
+        natural(&mut stated);
+        let wanted = json!({
+            "time_ms": 5, "collateral": "1000.5",
+            "markets": [{
+                "tick": "0.0001", "min_size": "5",
+                "book": { "outcome": "YES", "bids": [["0.49", "100"], ["0.5", "0.000001"]], "asks": [] },
+                "position": { "yes": "1", "no": "2", "cost": ["0.5", "1"] },
+                "fills": [{ "age_ms": 7, "side": "BUY", "size": "1", "price": "0.5" }],
+                "reference": { "price": "84600", "sigma": 8e-5, "start_s": 1, "end_s": 2, "average_s": 60 }
+            }]
+        });
+        assert_eq!(stated, wanted);
+    }
+}
