@@ -99,7 +99,7 @@ impl PairBook {
         write(&mut slot, outcome, &change.level, stamp);
         ladder.set(price, slot);
         self.newest = self.newest.max(stamp);
-        self.streamed = true;
+        (self.streamed, self.whole_since) = (true, None);
         self.after_change(outcome, (stamp, change.timestamp_ms), change.hash, change.irregular_text, now);
         self.state_best(outcome, stamp, change.best_bid, change.best_ask);
         Applied { fresh: true, changed: u32::from(changed), ..Applied::default() }
@@ -137,6 +137,9 @@ impl PairBook {
         let known_ms = self.times(outcome).timestamp_ms;
         let fresh = stamp >= self.floor;
         let changed = if fresh { self.merge(outcome, stamp) } else { 0 };
+        // Older than what is known, it is not all of the ladder.
+        let whole = fresh && stamp >= self.newest && hash == HashCheck::Reproduced;
+        self.whole_since = if whole { Some(stamp) } else { self.whole_since.filter(|_| changed == 0) };
         if stamp >= self.facts_stamp {
             // A book that was read before the newest match was printed is right about itself, not about what came since.
             let last_trade = if stamp < self.trade_stamp { self.facts.last_trade } else { facts.last_trade };
@@ -229,7 +232,7 @@ impl PairBook {
         for record in &mut self.records {
             record.shift_stamps(shift);
         }
-        self.stated = None;
+        (self.stated, self.whole_since) = (None, None);
     }
 
     fn state_best(&mut self, outcome: Outcome, stamp: u32, bid: Option<Price>, ask: Option<Price>) {

@@ -60,6 +60,8 @@ pub struct PairBook {
     /// Whether the stream has said anything since the book was empty: only then can REST show that it left something out.
     pub(crate) streamed: bool,
     pub(crate) stated: Option<Stated>,
+    /// The stamp of a snapshot whose hash was reproduced and that the ladder still is, level by level.
+    pub(crate) whole_since: Option<u32>,
     pub(crate) published: Published,
     pub(crate) records: [Record; 2],
     pub(crate) times: [Times; 2],
@@ -98,6 +100,7 @@ impl PairBook {
             newest: 0,
             streamed: false,
             stated: None,
+            whole_since: None,
             published: Published::default(),
             records: [Record::default(); 2],
             times: [Times::default(); 2],
@@ -148,7 +151,7 @@ impl PairBook {
         self.asks.reset();
         (self.epoch, self.floor, self.newest) = (Epoch::default(), 0, 0);
         (self.facts_stamp, self.trade_stamp) = (0, 0);
-        (self.stated, self.streamed) = (None, false);
+        (self.stated, self.whole_since, self.streamed) = (None, None, false);
         self.published.clear();
         self.checks.abandon();
         for outcome in Outcome::BOTH {
@@ -193,11 +196,18 @@ impl PairBook {
         }
     }
 
-    /// Whether bids and asks met at the last [`PairBook::end_of_frame`] and nothing could be said about which of them is wrong.
-    /// A crossed book publishes no prices and is dirty.
+    /// Whether bids and asks met at the last [`PairBook::end_of_frame`]. A crossed book publishes no prices, and is dirty unless the venue
+    /// itself states the crossing.
     #[must_use]
     pub fn is_crossed(&self) -> bool {
         self.published.crossed
+    }
+
+    /// Whether the book is crossed by the venue's own word: its stated best prices, or a whole book with its hash, say that bids and asks
+    /// meet. No level of ours is wrong then: both sides can be had, for as long as it lasts, and nobody knows where the middle is.
+    #[must_use]
+    pub fn is_crossed_by_venue(&self) -> bool {
+        self.published.meant
     }
 
     /// How the token's view of the book stands.
@@ -258,19 +268,31 @@ impl PairBook {
         self.trades.latest()
     }
 
-    /// What [`PairBook::levels`] depends on, as a number that is another one after every change of it.
+    /// What [`PairBook::levels`] and [`PairBook::takeable`] depend on, as a number that is another one after every change of it.
     #[must_use]
     pub const fn levels_version(&self) -> u64 {
-        // The sum only grows, and the last bit says the rest.
-        (self.bids.changes() + self.asks.changes()) << 1 | self.published.crossed as u64
+        // The sum only grows, and the last bits say the rest.
+        (self.bids.changes() + self.asks.changes()) << 2
+            | (self.published.crossed as u64) << 1
+            | self.published.meant as u64
     }
 
     /// The levels of a token's side, best first. Nothing while the book is crossed.
     pub fn levels(&self, outcome: Outcome, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.levels_if(!self.published.crossed, outcome, side)
+    }
+
+    /// The levels that an order could take from, best first: [`PairBook::levels`], and those of a book that is crossed by the venue's own
+    /// word. For whoever takes; a middle between them means nothing.
+    pub fn takeable(&self, outcome: Outcome, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.levels_if(!self.published.crossed || self.published.meant, outcome, side)
+    }
+
+    fn levels_if(&self, shown: bool, outcome: Outcome, side: Side) -> impl Iterator<Item = Level> + '_ {
         let (ladder, mirror) = self.side(outcome, side);
         // Bids are best at their highest price; a mirrored side runs the other way through its ladder.
         let downwards = (side == Side::Buy) != mirror;
-        let first = if self.published.crossed { None } else { end_of(ladder, downwards) };
+        let first = if shown { end_of(ladder, downwards) } else { None };
         walk(ladder, first, downwards)
             .map(move |(price, slot)| Level { price: reflect(price, mirror), size: Shares::from_micros(slot.micros) })
     }

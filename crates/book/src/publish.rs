@@ -12,6 +12,8 @@ pub(crate) struct Published {
     pub bid: Option<Top>,
     pub ask: Option<Top>,
     pub crossed: bool,
+    /// Whether the venue itself states that bids and asks meet.
+    pub meant: bool,
     /// How many times the published top changed.
     pub version: u64,
     /// Order-flow imbalance in millionths of a share.
@@ -22,7 +24,8 @@ pub(crate) struct Published {
 
 impl Published {
     pub fn clear(&mut self) {
-        (self.bid, self.ask, self.crossed, self.resynced) = (None, None, false, true);
+        (self.bid, self.ask, self.resynced) = (None, None, true);
+        (self.crossed, self.meant) = (false, false);
         self.version += 1;
     }
 }
@@ -58,7 +61,8 @@ impl PairBook {
     /// Ends a frame: repairs the book by the best prices that the frame stated, and publishes the new top.
     ///
     /// Own levels better than the stated best are levels whose removal never arrived; they go, and the book is suspect until
-    /// the venue's hash proves it again. A book that is still crossed afterwards publishes nothing and is dirty.
+    /// the venue's hash proves it again. A book that is still crossed afterwards publishes nothing, and is dirty unless the venue itself
+    /// states that bids and asks meet ([`PairBook::is_crossed_by_venue`]).
     pub fn end_of_frame(&mut self, now: Time) -> FrameEnd {
         let mut end = FrameEnd::default();
         let stated = self.stated.filter(|stated| stated.stamp >= self.newest && !self.checks.stated_seen);
@@ -76,12 +80,20 @@ impl PairBook {
         }
         end.top_changed = self.publish(now);
         end.crossed = self.published.crossed;
-        if end.crossed {
+        if end.crossed && !self.published.meant {
             for record in &mut self.records {
                 record.dirty(self.newest);
             }
         }
         end
+    }
+
+    /// Whether the venue itself states that bids and asks meet: by best prices on both sides that are the ladder's, newer than which
+    /// nothing is known, or by a whole book whose hash it reproduces and that nothing has changed since.
+    fn is_crossing_meant(&self) -> bool {
+        let whole = |stated: &Stated| stated.bid.is_some() && stated.ask.is_some();
+        let by_best = self.stated.as_ref().is_some_and(|s| s.stamp >= self.newest && whole(s) && self.agrees(s));
+        by_best || self.whole_since == Some(self.newest)
     }
 
     /// Whether the ladder's best prices are the stated ones.
@@ -121,6 +133,7 @@ impl PairBook {
         let crossed = best_bid.zip(best_ask).is_some_and(|(bid, ask)| bid >= ask);
         let bid = top(best_bid, best_bid.map_or(0, |price| self.bids.slot(price).micros)).filter(|_| !crossed);
         let ask = top(best_ask, best_ask.map_or(0, |price| self.asks.slot(price).micros)).filter(|_| !crossed);
+        self.published.meant = crossed && self.is_crossing_meant();
         let before = (self.published.bid, self.published.ask);
         if before == (bid, ask) && self.published.crossed == crossed {
             return false;
@@ -135,6 +148,7 @@ impl PairBook {
             bid,
             ask,
             crossed,
+            meant: self.published.meant,
             version: self.published.version + 1,
             ofi_micros: self.published.ofi_micros,
             resynced: false,

@@ -311,3 +311,40 @@ fn a_time_from_the_far_future_does_not_freeze_the_book() {
     assert!(!book.apply_change(&change(Outcome::Yes, Side::Buy, level("0.4", "4"), u64::MAX), now).fresh);
     assert!(book.apply_change(&change(Outcome::Yes, Side::Buy, level("0.4", "4"), 1_001), now).fresh);
 }
+
+#[test]
+fn a_crossing_that_the_venue_states_is_no_mistake_of_ours_and_can_be_taken() {
+    let cross = |book: &mut PairBook, best: Option<(&str, &str)>, stamp: u64| {
+        let (best_bid, best_ask) = best.map(|(bid, ask)| (price(bid), price(ask))).unzip();
+        let entry = change(Outcome::Yes, Side::Buy, level("0.53", "4"), stamp);
+        book.apply_change(&LevelChange { best_bid, best_ask, ..entry }, at(1));
+        book.end_of_frame(at(1))
+    };
+    let mut book = book(&BIDS, &ASKS, 1_000);
+    assert!(cross(&mut book, Some(("0.53", "0.52")), 1_001).crossed && book.is_crossed_by_venue());
+    assert_ne!(book.health(Outcome::Yes), BookHealth::Dirty);
+    assert_eq!((book.best_bid(Outcome::Yes), book.best_ask(Outcome::No)), (None, None), "makers see nothing");
+    let first = |outcome| book.takeable(outcome, Side::Sell).next().map(|level| level.price);
+    assert_eq!((first(Outcome::Yes), first(Outcome::No)), (Some(price("0.52")), Some(price("0.47"))));
+    assert_eq!(book.levels(Outcome::Yes, Side::Sell).count(), 0);
+    // A change without a word about the best prices takes the proof away.
+    book.apply_change(&change(Outcome::Yes, Side::Buy, level("0.2", "9"), 1_002), at(2));
+    assert!(book.end_of_frame(at(2)).crossed && !book.is_crossed_by_venue());
+    assert_eq!(book.health(Outcome::Yes), BookHealth::Dirty);
+    assert_eq!(book.takeable(Outcome::Yes, Side::Sell).count(), 0);
+}
+
+#[test]
+fn a_whole_crossed_book_with_its_hash_is_the_venues_own() {
+    let bids = [("0.3", "12"), ("0.53", "4")];
+    for hashed in [true, false] {
+        let mut book = book(&BIDS, &ASKS, 1_000);
+        let hash = hashed.then(|| venue_hash(Outcome::Yes, 1_001, &bids, &ASKS));
+        let header = SnapshotHeader { hash, ..header(Outcome::Yes, 1_001) };
+        book.apply_snapshot(Outcome::Yes, &header, &levels(&bids), &levels(&ASKS), at(1), STREAM);
+        assert!(book.end_of_frame(at(1)).crossed);
+        assert_eq!(book.is_crossed_by_venue(), hashed);
+        assert_eq!(book.health(Outcome::Yes) == BookHealth::Dirty, !hashed);
+        assert_eq!(book.takeable(Outcome::No, Side::Sell).count(), if hashed { 2 } else { 0 });
+    }
+}

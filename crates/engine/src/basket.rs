@@ -160,8 +160,10 @@ impl Engine {
                 continue;
             };
             self.learn_of(&mut carried, now, out);
-            while room > 0 && self.send_next(index, &mut carried, now, out) {
-                room -= 1;
+            if self.clear_ways(index, &carried, now, out) {
+                while room > 0 && self.send_next(index, &mut carried, now, out) {
+                    room -= 1;
+                }
             }
             self.pending |= room == 0;
             self.tell_basket(index, &mut carried, now, out);
@@ -242,6 +244,21 @@ impl Engine {
             }
         }
         true
+    }
+
+    /// Whether the way of all legs is clear that leave together; what of ours stands in it is cancelled first.
+    fn clear_ways(&mut self, index: usize, carried: &Carried, now: Time, out: &mut Vec<Output>) -> bool {
+        let Some(owner) = self.instances.get(index).map(|i| i.id) else { return false };
+        let mut clear = true;
+        for leg in carried.run.leaving_together() {
+            let BasketLeg { market, outcome, side, limit, size } = *leg;
+            let order = OpenOrder { outcome, side, price: limit, size };
+            if let Err(denial) = self.clear_way(&order, owner, market, now, out) {
+                self.tell_denial(owner, market, denial, out);
+                clear = false;
+            }
+        }
+        clear
     }
 
     fn send_leg(

@@ -402,6 +402,8 @@ impl Engine {
         let Some(market) = self.markets.get_mut(id.index()) else { return };
         market.book.end_of_frame(now);
         market.touched = true;
+        let crossed = market.book.is_crossed_by_venue();
+        let turned = std::mem::replace(&mut market.crossed, crossed) != crossed;
         let shocked = match (market.mid_in_ticks(), market.mid_ticks) {
             (Some(mid), Some(last)) => (mid - last).unsigned_abs() >= u64::from(self.config.timing.shock_ticks),
             _ => false,
@@ -412,6 +414,10 @@ impl Engine {
             // A move that the listener does not hear is not forgotten: it counts from where the instance last looked.
             instance.dirty |= shocked || instance.listener.hears(wanted.looked, mid);
             instance.urgent |= shocked;
+        }
+        if turned {
+            // Where the middle is nobody knows, or it is known again: makers leave at once, and come back by a plan.
+            self.wake(id, crossed);
         }
         self.review_book(id, now, out);
     }

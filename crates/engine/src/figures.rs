@@ -94,7 +94,7 @@ impl Market {
             Some((of, all)) if of == version => all,
             _ => {
                 let all = [Side::Buy, Side::Sell].map(|side| {
-                    let levels = self.book.levels(Outcome::Yes, side).take(DEPTH_LEVELS);
+                    let levels = self.book.takeable(Outcome::Yes, side).take(DEPTH_LEVELS);
                     levels.map(|level| worth(side, level.price, level.size)).sum::<Usdc>()
                 });
                 self.depth.0.set(Some((version, all)));

@@ -38,6 +38,8 @@ pub(crate) struct Market {
     pub(crate) convert_at: u64,
     /// Its book changed since its working orders were last compared with it.
     pub(crate) touched: bool,
+    /// The venue itself states that bids and asks meet.
+    pub(crate) crossed: bool,
     /// The YES mid when an instance was last evaluated on it, in ticks.
     pub(crate) mid_ticks: Option<i64>,
     /// Where trading stands, as it was last told, and since when on the monotonic clock.
@@ -73,6 +75,7 @@ impl Market {
             conversion: None,
             convert_at: 0,
             touched: false,
+            crossed: false,
             mid_ticks: None,
             state: TradingState::Idle,
             state_since: 0,

@@ -47,7 +47,7 @@ impl Engine {
             own_elsewhere,
             own_limit: limits.instance_limit(&owner.name),
             groups: &self.group_standings(known),
-            book: self.book_standing(known, now),
+            book: self.book_standing(known, rests, now),
             latch: self.gate.latches().covering(&known.card.condition, &owner.name),
             factor: self.gate.size_factor(now.wall_s(), known.card.end_wall_s),
             wall_s: now.wall_s(),
@@ -65,12 +65,16 @@ impl Engine {
         Ok(permit)
     }
 
-    fn book_standing(&self, market: &Market, now: Time) -> BookStanding {
+    /// The book as it matters to an order: what rests needs one with a middle, what takes only one that can be had.
+    fn book_standing(&self, market: &Market, rests: bool, now: Time) -> BookStanding {
         let age = market.book_age_ns(now, Engine::proof_of(&self.shards, market.id));
-        let best = |top: Option<oddsmith_book::Top>| top.map(|top| top.price);
+        let best = |side| {
+            let mut levels = market.book.takeable(Outcome::Yes, side);
+            levels.next().filter(|_| !(rests && market.crossed)).map(|level| level.price)
+        };
         BookStanding {
-            bid: best(market.book.best_bid(Outcome::Yes)),
-            ask: best(market.book.best_ask(Outcome::Yes)),
+            bid: best(Side::Buy),
+            ask: best(Side::Sell),
             depth: market.depth(),
             fresh: age.is_some_and(|age| age <= ns(self.config.timing.stale_book_ms)),
         }
@@ -85,7 +89,7 @@ impl Engine {
         }
         let limits = self.gate.limits();
         let (wall_s, end_s) = (now.wall_s(), known.card.end_wall_s);
-        let standing = self.book_standing(known, now);
+        let standing = self.book_standing(known, true, now);
         // A book that is not current is the business of doubt, which knows when to cancel.
         let book = limits.book.check(&BookStanding { fresh: true, ..standing }, false);
         match limits.times.check(wall_s, end_s, false).and(book) {

@@ -49,7 +49,8 @@ impl Engine {
                 break;
             }
             self.plans.remove(&(instance, market));
-            let quotable = self.markets.get(market.index()).is_some_and(|m| m.doubt.may_quote() && !m.resolved);
+            let quotable =
+                self.markets.get(market.index()).is_some_and(|m| m.doubt.may_quote() && !m.resolved && !m.crossed);
             if quotable {
                 self.plan_one(instance, market, &mut budget, now, out);
             }

@@ -274,13 +274,18 @@ impl Engine {
                 continue;
             }
             let (id, bid, ask) = (market.id, market.book.best_bid(Outcome::Yes), market.book.best_ask(Outcome::Yes));
+            let crossed = market.crossed;
             let through: Vec<_> = self
                 .orders
                 .open_in(id)
                 .filter(|o| o.is_settled() && o.place.order_type.rests())
-                .filter(|o| match o.open().in_yes_terms() {
-                    (Side::Buy, price) => ask.is_some_and(|ask| ask.price <= price),
-                    (Side::Sell, price) => bid.is_some_and(|bid| bid.price >= price),
+                // While bids and asks meet, whatever rests may be what somebody takes for being wrong.
+                .filter(|o| {
+                    crossed
+                        || match o.open().in_yes_terms() {
+                            (Side::Buy, price) => ask.is_some_and(|ask| ask.price <= price),
+                            (Side::Sell, price) => bid.is_some_and(|bid| bid.price >= price),
+                        }
                 })
                 .map(|o| o.place.id)
                 .collect();

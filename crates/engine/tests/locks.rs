@@ -4,20 +4,18 @@ mod common;
 
 use common::{Desk, Taking, card};
 use oddsmith_domain::{
-    Action, BasketPart, BasketState, Booking, Event, Input, InstanceId, MarketCard, MarketId, Outcome, Shares, Side,
-    StateCause, TradingState, Usdc,
+    Action, BasketPart, BasketState, Booking, DoubtCause, Event, Input, InstanceId, MarketCard, MarketId, Outcome,
+    Sequence, Shares, Side, StateCause, TradingState, Usdc,
 };
 use oddsmith_engine::{EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, multi, pair};
 
+fn instance(name: &str, strategy: StrategyConfig) -> InstanceConfig {
+    InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
+}
+
 fn engine(strategy: StrategyConfig) -> EngineConfig {
-    let instance = InstanceConfig {
-        name: "lock".to_owned(),
-        markets: vec!["*".to_owned()],
-        strategy,
-        listener: Default::default(),
-    };
-    EngineConfig { instances: vec![instance], ..Default::default() }
+    EngineConfig { instances: vec![instance("lock", strategy)], ..Default::default() }
 }
 
 fn pair_desk() -> Desk {
@@ -123,9 +121,72 @@ fn a_leg_is_completed_at_a_loss_too_and_such_a_pair_is_not_locked() {
     );
 }
 
+/// A pair that takes both, and a maker, in one market; the venue then says that somebody bids 0.52 and another one asks 0.50.
+fn crossed_desk() -> Desk {
+    let taker = pair::Parameters {
+        accumulate: false,
+        max_order_usdc: Usdc::from_whole(20),
+        max_total_usdc: Usdc::from_whole(20),
+        ..Default::default()
+    };
+    let mut config = engine(StrategyConfig::Pair(taker));
+    config.instances.push(instance("maker", StrategyConfig::SkewedMaker(Default::default())));
+    let mut desk = Desk::new(config);
+    desk.run_for(12_000);
+    assert_eq!((desk.quotes().len(), desk.taken.len()), (2, 0), "the maker quotes, and there is nothing to take");
+    desk
+}
+
+#[test]
+fn a_book_that_the_venue_states_crossed_is_taken_on_both_sides_while_makers_leave() {
+    let mut desk = crossed_desk();
+    let before = desk.outputs.len();
+    let canceled = |a: &Action| matches!(a, Action::Cancel { .. });
+    let withdrawn = desk.count(canceled) + 2;
+    desk.levels_change(0, &[(Side::Buy, "0.52", 100), (Side::Sell, "0.50", 100)], ("0.52", "0.50"));
+    desk.tick();
+    assert_eq!(desk.count(canceled), withdrawn, "both quotes are withdrawn in the same moment");
+    desk.run_for(1_000);
+    let mut taken: Vec<_> = desk.taken.iter().map(|o| (o.asset.outcome(), o.price.to_string())).collect();
+    taken.sort_by_key(|(outcome, _)| outcome.index());
+    assert_eq!(taken, [(Outcome::Yes, "0.5".to_owned()), (Outcome::No, "0.48".to_owned())]);
+    assert_eq!(states(&desk), [BasketState::Complete]);
+    // Twenty pairs for 19.60; a dollar's worth more would be above what the pair may have in a market.
+    let view = desk.engine.view(desk.now);
+    assert_eq!((view.markets[0].matched, view.totals.cash), ([whole(20); 2], Some(dollars("980.4"))));
+    assert_eq!(way(&desk).last(), Some(&(StateCause::PairLocked, TradingState::LockedPair)));
+    let placed = |o: &oddsmith_domain::Output| match &o.body {
+        oddsmith_domain::OutputBody::Action(Action::Place(place)) => place.post_only,
+        _ => false,
+    };
+    assert!(!desk.outputs[before..].iter().any(placed) && desk.resting.is_empty(), "nobody quotes meanwhile");
+    let doubt = |e: &&Event| matches!(e, Event::DoubtBegan { cause: DoubtCause::DirtyBook, .. });
+    assert!(!desk.events().iter().any(doubt), "the book is the venue's, not a mistake of ours");
+
+    desk.levels_change(0, &[(Side::Buy, "0.52", 0), (Side::Sell, "0.50", 0)], ("0.48", "0.52"));
+    desk.run_for(2_000);
+    assert_eq!(desk.quotes().len(), 2, "the maker is back");
+    assert_eq!(desk.taken.len(), 2);
+}
+
+#[test]
+fn a_crossed_book_that_the_venue_does_not_state_is_a_mistake_and_nobody_takes_from_it() {
+    let mut desk = crossed_desk();
+    // A change without a word about the best prices: the removal of the ask may have been lost.
+    desk.sized_book(0, ("0.53", 100), ("0.52", 100));
+    desk.run_for(1_000);
+    assert!(desk.taken.is_empty() && desk.resting.is_empty());
+    let doubt = |e: &&Event| matches!(e, Event::DoubtBegan { cause: DoubtCause::DirtyBook, .. });
+    assert!(desk.events().iter().any(doubt));
+}
+
 /// An event of four outcomes, offered at 0.21, 0.22, 0.23 and 0.24: 0.90 together.
 fn event() -> Desk {
-    let parameters = multi::Parameters { outcomes: 4, depth_share: 1.0, ..multi::Parameters::default() };
+    event_with(multi::Parameters::default())
+}
+
+fn event_with(parameters: multi::Parameters) -> Desk {
+    let parameters = multi::Parameters { outcomes: 4, depth_share: 1.0, ..parameters };
     let mut desk = Desk::new(engine(StrategyConfig::Multi(parameters)));
     for n in 0..4 {
         desk.put(&Input::Card(Box::new(MarketCard { neg_risk: true, ..card(n) })));
@@ -208,4 +269,91 @@ fn w_sizes_need_not_be_equal_the_residual_is_the_sum_of_the_fills() {
     assert_eq!(got, [(3, 11), (2, 9), (1, 7), (0, 7)].map(|(m, shares)| (m, whole(shares), Shares::ZERO)));
     let alert = |e: &&Event| matches!(e, Event::Alert { text } if text.contains("no counterpart"));
     assert!(desk.events().iter().any(alert));
+}
+
+/// All legs leave in one tick; each gets what the test says.
+fn together(gets: [i64; 4]) -> Desk {
+    let mut desk = event_with(multi::Parameters { legs: Sequence::Together, ..Default::default() });
+    offer(&mut desk);
+    desk.fates.extend(gets.map(Taking::Gets));
+    desk.run_for(1_000);
+    let places = |a: &Action| matches!(a, Action::Place(_));
+    let orders: Vec<_> = desk.actions().into_iter().enumerate().filter(|(_, a)| places(a)).map(|(n, _)| n).collect();
+    assert!(
+        orders.len() >= 4 && orders[..4].windows(2).all(|w| w[1] == w[0] + 1),
+        "nothing is between them: they are one batch"
+    );
+    let sizes: Vec<_> = desk.taken.iter().take(4).map(|o| o.size.micros() / 10_000).collect();
+    assert_eq!(sizes, [1_111; 4]);
+    desk
+}
+
+#[test]
+fn legs_that_leave_together_make_whole_sets() {
+    let desk = together([11; 4]);
+    assert_eq!(states(&desk), [BasketState::Complete]);
+    assert_eq!(desk.engine.view(desk.now).totals.cash, Some(dollars("990.1")));
+}
+
+#[test]
+fn each_leg_that_fails_in_turn_is_unwound_and_accounted_for_exactly() {
+    let limits = [("0.21", 21), ("0.22", 22), ("0.23", 23), ("0.24", 24)];
+    for failing in 0..4 {
+        let mut gets = [11; 4];
+        gets[failing] = 0;
+        let mut desk = together(gets);
+        assert_eq!(states(&desk), [BasketState::Unwinding], "leg {failing}");
+        // The legs left thinnest first: 3, 2, 1, 0. Each other one is bid for a cent below what it cost.
+        for (n, (ask, cents)) in limits.into_iter().enumerate() {
+            desk.sized_book(n as u8, (&format!("0.{}", cents - 1), 100), (ask, 100));
+        }
+        desk.run_for(3_000);
+        assert_eq!(states(&desk).last(), Some(&BasketState::Nothing), "leg {failing}");
+        for (n, part) in last_parts(&desk).iter().enumerate() {
+            let shares = if n == failing { Shares::ZERO } else { whole(11) };
+            assert_eq!((part.market.0 as usize, part.got, part.undone), (3 - n, shares, shares));
+        }
+        let view = desk.engine.view(desk.now);
+        assert!(view.markets.iter().all(|m| m.matched == [Shares::ZERO; 2]));
+        // Three times eleven shares, sold at the lowest prices at which they may be: three cents each.
+        assert_eq!((view.totals.cash, view.totals.realized), (Some(dollars("999.01")), dollars("-0.99")));
+        let taken = desk.taken.len();
+        offer(&mut desk);
+        desk.run_for(50_000);
+        assert_eq!(desk.taken.len(), taken, "the cool-down holds after a failure, too");
+        offer(&mut desk);
+        desk.run_for(15_000);
+        assert!(desk.taken.len() > taken, "and ends");
+    }
+}
+
+#[test]
+fn what_legs_together_got_beyond_the_least_is_the_residual_to_the_share() {
+    // Nobody bids near enough: 11, 9, 7 and 4 make four sets, and seven, five and three shares are left.
+    let mut desk = together([11, 9, 7, 4]);
+    assert_eq!(states(&desk), [BasketState::Unwinding]);
+    desk.run_for(310_000);
+    assert_eq!(states(&desk), [BasketState::Unwinding, BasketState::Residual]);
+    let got: Vec<_> = last_parts(&desk).iter().map(|p| (p.got, p.undone)).collect();
+    assert_eq!(got, [11, 9, 7, 4].map(|shares| (whole(shares), Shares::ZERO)));
+    let matched = desk.events().iter().rev().find_map(|e| match e {
+        Event::Basket { matched, .. } => Some(*matched),
+        _ => None,
+    });
+    assert_eq!(matched, Some(whole(4)));
+}
+
+#[test]
+fn legs_without_an_answer_hold_the_basket_and_stop_the_wallet() {
+    let mut desk = event_with(multi::Parameters { legs: Sequence::Together, cooldown_s: 0, ..Default::default() });
+    offer(&mut desk);
+    desk.fates.extend([Taking::Lost, Taking::Lost, Taking::Lost, Taking::Lost]);
+    desk.run_for(1_000);
+    assert_eq!((desk.taken.len(), states(&desk).len()), (4, 0), "nothing is assumed, and nothing is asked for twice");
+    let lost = |e: &&&Event| matches!(e, Event::DoubtBegan { cause: DoubtCause::UnknownOrder, .. });
+    desk.run_for(2_000);
+    assert_eq!(desk.events().iter().filter(lost).count(), 1, "the wallet is in doubt: nothing is taken anywhere");
+    desk.run_for(5_000);
+    assert_eq!(states(&desk), [BasketState::Nothing], "the venue has shown that nothing is left of them");
+    assert_eq!(desk.taken.len(), 4);
 }

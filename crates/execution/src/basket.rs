@@ -156,6 +156,12 @@ impl BasketRun {
         self.legs.iter().any(|run| run.order.is_some())
     }
 
+    /// The legs of which none may leave before the way of all is clear: those that are sent together and have not begun.
+    pub fn leaving_together(&self) -> impl Iterator<Item = &BasketLeg> {
+        let waits = self.sequence == Sequence::Together && self.state == BasketState::Entering && !self.has_begun();
+        self.legs.iter().filter(move |run| waits && !run.dropped).map(|run| &run.leg)
+    }
+
     /// Its orders that are not over as far as it knows.
     pub fn open_orders(&self) -> impl Iterator<Item = OrderId> + '_ {
         let sent = self.legs.iter().flat_map(|run| run.order.iter().chain(&run.sales));
@@ -295,10 +301,10 @@ impl BasketRun {
     /// A wanted order cannot be built and never will be: a limit, or the market's rules, are against it.
     pub fn refused(&mut self, leg: usize, now: Time) {
         let Some(run) = self.legs.get_mut(leg) else { return };
-        match (self.state, self.sequence) {
-            (BasketState::Entering, Sequence::OneByOne) => self.drop_unsent(),
-            (BasketState::Entering, Sequence::Together) => run.dropped = run.order.is_none(),
-            (BasketState::Unwinding, _) => run.unsaleable = true,
+        match self.state {
+            // What is not sent yet would have no counterpart.
+            BasketState::Entering => self.drop_unsent(),
+            BasketState::Unwinding => run.unsaleable = true,
             _ => return,
         }
         if self.state == BasketState::Unwinding || self.legs.iter().all(LegRun::over) {

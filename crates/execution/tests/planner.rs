@@ -54,6 +54,21 @@ fn what_keeps_its_place_and_what_is_replaced() {
     }
 }
 
+/// Requirement S208: on the finest grid a price that moves by less than a tenth of a cent costs no place in the queue.
+#[test]
+fn a_move_of_less_than_a_tenth_of_a_cent_keeps_the_queue() {
+    let policy = PlanPolicy { price_tolerance_ticks: 9, ..PlanPolicy::default() };
+    let at = |units| Price::from_units(units).expect("in range");
+    let works = [working(1, Outcome::Yes, Side::Buy, 48, 20)];
+    for (units, kept) in [(4_800, true), (4_809, true), (4_791, true), (4_810, false), (4_790, false)] {
+        let quotes = [DesiredQuote { price: at(units), ..bid(48, 20) }];
+        let (available, tick) = ([Shares::ZERO; 2], Tick::TenThousandth);
+        let mut out = Plan::default();
+        plan(&PlanInput { quotes: &quotes, working: &works, available, min_size: MIN, tick, policy }, &mut out);
+        assert_eq!(out.is_empty(), kept, "{units}");
+    }
+}
+
 fn route() -> impl Strategy<Value = Route> {
     prop_oneof![Just(Route::Materialise), Just(Route::Exact)]
 }

@@ -100,7 +100,7 @@ impl MarketView<'_> {
     #[must_use]
     pub fn offers(&self, outcome: Outcome, share: f64) -> Option<LegOffers> {
         let fee = self.card.fee?;
-        let offers = self.book.levels(outcome, Side::Sell).filter_map(|level| {
+        let offers = self.book.takeable(outcome, Side::Sell).filter_map(|level| {
             // An ask of NO at `p` is a bid of YES at `1 - p`.
             let mirrored = match outcome {
                 Outcome::Yes => (Side::Sell, level.price),

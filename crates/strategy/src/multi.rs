@@ -51,6 +51,9 @@ pub struct Parameters {
     pub max_book_age_ms: u64,
     /// A taking that is not filled after this time is given up, in milliseconds. 10 … 60000.
     pub deadline_ms: Millis,
+    /// How the legs are sent. `one_by_one`: the thinnest first, each for no more than the ones before got. `together`: all at once; what one
+    /// of them gets beyond the others is sold again.
+    pub legs: Sequence,
     /// How far below its limit a leg without a counterpart is sold again, in units of 0.0001 dollars. 0 … 10000.
     pub unwind_units: u16,
 }
@@ -69,6 +72,7 @@ impl Default for Parameters {
             stop_before_end_s: 300,
             max_book_age_ms: 1_000,
             deadline_ms: 5_000,
+            legs: Sequence::OneByOne,
             unwind_units: 300,
         }
     }
@@ -196,7 +200,7 @@ impl Multi {
         reasons.push(Reason::Taking);
         Basket {
             legs: order.iter().filter_map(leg).collect(),
-            sequence: Sequence::OneByOne,
+            sequence: self.parameters.legs,
             deadline_ms: self.parameters.deadline_ms,
             unwind: Unwind::SellBack(self.parameters.unwind_units),
             reasons,
@@ -337,5 +341,26 @@ mod tests {
         let mut taken =
             |seconds| decide(&cheap_yes(), &mut strategy, NOW.plus_ns(seconds * Time::SECOND)).basket().is_some();
         assert_eq!([0, 1, 59, 60].map(&mut taken), [true, false, false, true]);
+    }
+
+    #[test]
+    fn the_size_is_what_depth_basket_total_and_balance_leave() {
+        let plenty = Usdc::from_whole(1_000);
+        let wide = Parameters { max_basket_usdc: plenty, max_total_usdc: plenty, balance_share: 1.0, ..parameters(3) };
+        let six = Usdc::from_whole(6);
+        // A set costs 0.996076 with its fees; the thinnest leg has sixty shares, of which four in five are counted on: 1.25 times the size
+        // is there.
+        for (p, dollars, size) in [
+            (Parameters { depth_share: 0.8, ..wide.clone() }, 1_000, "48"),
+            (Parameters { max_basket_usdc: Usdc::from_whole(10), ..wide.clone() }, 1_000, "10.03"),
+            (Parameters { max_total_usdc: six, ..wide.clone() }, 1_000, "6.02"),
+            (Parameters { balance_share: 0.9, ..wide }, 8, "7.22"),
+        ] {
+            let mut scenes = cheap_yes();
+            scenes[0].collateral = Usdc::from_whole(dollars);
+            let decision = decide(&scenes, &mut Multi::new(p), NOW);
+            let basket = decision.basket().expect("a basket");
+            assert!(basket.legs.iter().all(|leg| leg.size == size.parse().expect("shares")), "{size}: {basket:?}");
+        }
     }
 }

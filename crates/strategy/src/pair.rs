@@ -439,4 +439,52 @@ mod tests {
         assert_eq!(rest.quotes.iter().map(|q| q.outcome).collect::<Vec<_>>(), [Outcome::No]);
         assert!(rest.reasons.contains(&Reason::InventoryLimit));
     }
+
+    /// The venue says that YES is bid for at 0.52 and offered at 0.50: NO is offered at 0.48.
+    fn crossed(whole: i64) -> Scene {
+        let level = |at: &str| Some((at.parse().expect("price"), Shares::from_whole(whole)));
+        Scene { bid: level("0.52"), ask: level("0.5"), fee: Some(FeeSchedule::FREE), ..Scene::default() }
+    }
+
+    fn taken(parameters: Parameters, scene: &Scene) -> Option<Shares> {
+        let decision = scene.decision_of(&mut Pair::new(parameters), NOW);
+        decision.basket().filter(|basket| basket.legs.len() == 2).map(|basket| basket.legs[0].size)
+    }
+
+    #[test]
+    fn entry_is_decided_at_effective_prices_with_the_markets_own_fee() {
+        // Two cents a pair, less the fees of both legs: at a rate of 0.02 they are 0.009992.
+        for (rate, taker_margin, enters) in
+            [(0, 0.02, true), (0, 0.0201, false), (20_000, 0.01, true), (20_000, 0.0101, false), (70_000, 0.0, false)]
+        {
+            let scene = Scene { fee: FeeSchedule::new(rate, 1, true).ok(), ..crossed(100) };
+            let parameters = Parameters { taker_margin, ..Parameters::default() };
+            assert_eq!(taken(parameters, &scene).is_some(), enters, "rate {rate} margin {taker_margin}");
+        }
+        assert_eq!(taken(Parameters::default(), &Scene { fee: None, ..crossed(100) }), None, "no fee is stated");
+        assert_eq!(taken(Parameters::default(), &crossed(7)), None, "less than the smallest order can be had");
+    }
+
+    #[test]
+    fn each_limit_holds() {
+        let size = |text: &str| Some(text.parse::<Shares>().expect("shares"));
+        let p = Parameters::default();
+        // A hundred dollars an order, at 0.98 a pair.
+        assert_eq!(taken(p.clone(), &crossed(1_000)), size("102.04"));
+        // 1490 of 1500 dollars are spent.
+        let held =
+            Scene { held: [Shares::from_whole(1_490); 2], collateral: Usdc::from_whole(5_000), ..crossed(1_000) };
+        assert_eq!(taken(p.clone(), &held), size("10.2"));
+        // 25 dollars a resting bid.
+        let free = Parameters { max_imbalance_shares: Shares::from_whole(1_000), ..p };
+        let rest = scene("0.47", "0.52").ask_of(&mut Pair::new(free.clone())).expect("a wish");
+        assert_eq!(rest.quotes.iter().map(|q| Some(q.size)).collect::<Vec<_>>(), [size("53.19"), size("52.08")]);
+        // More than a hundred dollars were paid for one token than for the other one.
+        let p = Parameters { rebalance_shares: Shares::from_whole(1_000), ..free };
+        for (whole, sides) in [(199, 2), (210, 1)] {
+            let scene = Scene { held: [Shares::from_whole(whole), Shares::ZERO], ..scene("0.47", "0.52") };
+            let rest = scene.ask_of(&mut Pair::new(p.clone())).expect("a wish");
+            assert_eq!(rest.quotes.len(), sides, "{whole} shares at half a dollar");
+        }
+    }
 }

@@ -160,6 +160,10 @@ impl Scene {
         };
         let (bids, asks) = (side(self.bid), side(self.ask));
         book.apply_snapshot(Outcome::Yes, &header, bids.as_slice(), asks.as_slice(), NOW, MarketSource::Rest);
+        // The scene is the venue's own word, also where bids and asks meet.
+        let price = |level: Option<(Price, Shares)>, none| level.map_or(none, |(price, _)| price);
+        let (bid, ask) = (price(self.bid, Price::ZERO), price(self.ask, Price::ONE));
+        book.apply_best(header.asset, bid, ask, NOW.wall_ms(), NOW);
         book.end_of_frame(NOW);
         book
     }

@@ -341,6 +341,13 @@ impl MarketState {
             now,
             MarketSource::Rest,
         );
+        // What is stated is the venue's own word, also where bids and asks meet.
+        let best = |levels: &[(Price, Shares)], better: fn(Price, Price) -> Price| {
+            levels.iter().filter(|(_, size)| size.is_positive()).map(|(price, _)| *price).reduce(better)
+        };
+        let (bid, ask) = (best(&state.bids, Price::max), best(&state.asks, Price::min));
+        let (bid, ask) = (bid.unwrap_or(Price::ZERO), ask.unwrap_or(Price::ONE));
+        book.apply_best(id.asset(state.outcome), bid, ask, now.wall_ms(), now);
         book.end_of_frame(now);
         book
     }

@@ -321,6 +321,26 @@ impl Desk {
         self.frame(format!("[{yes},{no}]").as_bytes());
     }
 
+    /// Levels of YES change, and the venue states the best prices after it: side, price and whole shares of each.
+    pub fn levels_change(&mut self, n: u8, changes: &[(Side, &str, u32)], (bid, ask): (&str, &str)) {
+        let c = card(n);
+        let entry = |(side, price, size): &(Side, &str, u32)| {
+            format!(
+                r#"{{"asset_id":"{}","price":"{price}","size":"{size}","side":"{}","hash":"","best_bid":"{bid}","best_ask":"{ask}"}}"#,
+                c.tokens[0],
+                side.as_str(),
+            )
+        };
+        let entries: Vec<_> = changes.iter().map(entry).collect();
+        let frame = format!(
+            r#"{{"event_type":"price_change","market":"{}","timestamp":"{}","price_changes":[{}]}}"#,
+            c.condition,
+            self.now.wall_ms(),
+            entries.join(",")
+        );
+        self.frame(frame.as_bytes());
+    }
+
     /// A fresh book of both tokens of a market, 100 shares on each best price.
     pub fn book(&mut self, n: u8, bid: &str, ask: &str) {
         let price = |t: &str| t.parse::<oddsmith_domain::Price>().expect("price");
