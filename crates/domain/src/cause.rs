@@ -83,6 +83,8 @@ pub enum DoubtCause {
     MarketEnded,
     /// The price outside of the venue that decides the market is too old, or its feed is down.
     ReferenceFeed,
+    /// Frames of the market's connection are taken in too late.
+    FeedLag,
 }
 
 /// A state of the venue in which it takes less than everything (protocol section 7.3).

@@ -56,6 +56,7 @@ impl Engine {
         if drift.unsigned_abs() > u128::from(ns(self.config.doubt.clock_jump_ms)) {
             let text = format!("the wall clock jumped by {} ms", drift / i128::from(Time::MILLI));
             self.emit.event(out, Event::Alert { text });
+            self.forget_lag();
             self.doubt_wallet(DoubtCause::ClockJump, now, out);
         }
     }

@@ -22,6 +22,7 @@ use crate::config::{EngineConfig, ns};
 use crate::doubt::Doubt;
 use crate::figures::Sums;
 use crate::instance::Instance;
+use crate::lag::Lag;
 use crate::lists::SmallMap;
 use crate::market::Market;
 use crate::markets::Markets;
@@ -147,11 +148,13 @@ pub(crate) struct Shard {
     pub(crate) proof: ShardProof,
     /// The last book that was read by REST was not the one that the connection had led to.
     pub(crate) disagrees: bool,
+    /// How far its frames are behind.
+    pub(crate) lag: Lag,
 }
 
 impl Default for Shard {
     fn default() -> Shard {
-        Shard { proof: ShardProof::None, disagrees: false }
+        Shard { proof: ShardProof::None, disagrees: false, lag: Lag::default() }
     }
 }
 
@@ -369,6 +372,7 @@ impl Engine {
             now,
             (&mut self.emit, out),
         );
+        self.watch_lag(source, &batch, now, out);
         let mut touched: Option<MarketId> = None;
         for event in &batch.events {
             let Some(id) = market_of(event) else { continue };
@@ -439,7 +443,7 @@ impl Engine {
     pub(crate) fn proof_of(shards: &BTreeMap<u16, Shard>, market: MarketId) -> ShardProof {
         match shards.get(&market.shard()) {
             // A quiet book is no proof while another one of the connection was found wrong.
-            Some(Shard { proof: ShardProof::Alive(_), disagrees: true }) | None => ShardProof::None,
+            Some(Shard { proof: ShardProof::Alive(_), disagrees: true, .. }) | None => ShardProof::None,
             Some(shard) => shard.proof,
         }
     }

@@ -46,6 +46,7 @@ mod figures;
 mod gateway;
 mod guard;
 mod instance;
+mod lag;
 mod lanes;
 mod lifecycle;
 mod links;

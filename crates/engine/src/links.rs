@@ -49,9 +49,14 @@ impl Engine {
     pub(crate) fn on_link(&mut self, link: Link, state: &LinkState, now: Time, out: &mut Vec<Output>) {
         match (link, state) {
             (Link::Market(shard), LinkState::Up | LinkState::Alive) => {
-                self.shards.entry(shard).or_default().proof = ShardProof::Alive(now);
+                let known = self.shards.entry(shard).or_default();
+                known.proof = ShardProof::Alive(now);
+                let late = known.lag.late;
                 for market in self.markets.iter_mut().filter(|m| m.id.shard() == shard) {
                     market.doubt.resolve(DoubtCause::MarketLink);
+                    if !late {
+                        market.doubt.resolve(DoubtCause::FeedLag);
+                    }
                     if std::mem::take(&mut market.reads).on {
                         self.emit.event(out, Event::Degraded { market: market.id, on: false });
                     }
@@ -82,7 +87,7 @@ impl Engine {
         let silent = *state == LinkState::Silent && !degraded;
         let proof = if silent { ShardProof::Silent } else { ShardProof::None };
         let ids: Vec<_> = of_shard().filter(|m| !m.reads.on).map(|m| m.id).collect();
-        self.shards.insert(shard, Shard { proof, disagrees: false });
+        self.shards.insert(shard, Shard { proof, ..Shard::default() });
         for id in ids {
             if let Some(market) = self.markets.get_mut(id.index()) {
                 market.book.reset();

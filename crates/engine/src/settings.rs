@@ -28,6 +28,11 @@ pub struct Doubts {
     pub degraded_poll_ms: Millis,
     /// Two reads agree when their best prices are no further apart than this. 0 … 100.
     pub degraded_tolerance_ticks: u16,
+    /// Frames of a market connection that are taken in this much later than its quickest of the last minute or two stop its
+    /// markets; 0 for never. 0, 50 … 60000.
+    pub feed_lag_ms: Millis,
+    /// Its markets are quoted again when frames are late by less than this. 1 … `feed_lag_ms`.
+    pub feed_lag_resume_ms: Millis,
 }
 
 impl Default for Doubts {
@@ -41,6 +46,8 @@ impl Default for Doubts {
             degraded_after_ms: 10_000,
             degraded_poll_ms: 1_000,
             degraded_tolerance_ticks: 1,
+            feed_lag_ms: 500,
+            feed_lag_resume_ms: 200,
         }
     }
 }
@@ -48,6 +55,10 @@ impl Default for Doubts {
 impl Doubts {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let after = if self.degraded_after_ms == 0 { 1_000 } else { self.degraded_after_ms };
+        let (lag, resume) = match self.feed_lag_ms {
+            0 => (50, 1),
+            lag => (lag, self.feed_lag_resume_ms),
+        };
         check(
             "doubt",
             &[
@@ -59,6 +70,8 @@ impl Doubts {
                 ("degraded_after_ms", after, 1_000, 600_000, "0 (never) or 1000 … 600000"),
                 ("degraded_poll_ms", self.degraded_poll_ms, 1_000, 60_000, "1000 … 60000"),
                 ("degraded_tolerance_ticks", self.degraded_tolerance_ticks.into(), 0, 100, "0 … 100"),
+                ("feed_lag_ms", lag, 50, 60_000, "0 (never) or 50 … 60000"),
+                ("feed_lag_resume_ms", resume, 1, lag, "1 … feed_lag_ms"),
             ],
         )
     }
@@ -138,6 +151,13 @@ mod tests {
         assert_eq!(Sending { order_ttl_ms: 0, ..Sending::default() }.validate(), Ok(()));
         let brief = Sending { order_ttl_ms: 999, ..Sending::default() };
         assert!(matches!(brief.validate(), Err(ConfigError::Setting { name: "order_ttl_ms", value: 999, .. })));
+        let never = Doubts { feed_lag_ms: 0, ..Doubts::default() };
+        assert_eq!(never.validate(), Ok(()));
+        let upside_down = Doubts { feed_lag_resume_ms: 501, ..Doubts::default() };
+        assert!(matches!(
+            upside_down.validate(),
+            Err(ConfigError::Setting { name: "feed_lag_resume_ms", value: 501, .. })
+        ));
         let wrong = Doubts { clock_jump_ms: 9, ..Doubts::default() };
         assert!(matches!(
             wrong.validate(),

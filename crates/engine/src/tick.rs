@@ -143,6 +143,7 @@ impl Engine {
             self.timers.watch = now.mono_ns + WATCH_NS;
             self.watch_lives(now, out);
             self.watch_links(now, out);
+            self.watch_quiet(now, out);
             self.watch_books(now, out);
             self.watch_references(now, out);
             self.watch_orders(now, out);

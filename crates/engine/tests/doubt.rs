@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Desk, config};
+use common::{Desk, card, config};
 use oddsmith_domain::{
     AccountPart, Action, Command, DoubtCause, Event, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketId,
     Omission, OutputBody, PlaceOutcome, RefusalCode, Scope, Time, UnknownCause, VenueMode,
@@ -144,6 +144,7 @@ fn cases() -> Vec<Case> {
             |desk| desk.book(0, "0.60", "0.40"),
             End::By(|desk| desk.book(0, "0.48", "0.52")),
         ),
+        case("frames come late", DoubtCause::FeedLag, MARKET, frames_come_late, End::Itself),
         case(
             "unknown order",
             DoubtCause::UnknownOrder,
@@ -240,6 +241,22 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// A trade that the venue stamped so long ago.
+fn trade_of(desk: &mut Desk, ago_ms: u64) {
+    let (card, at) = (card(0), desk.now.wall_ms() - ago_ms);
+    let frame = format!(
+        r#"{{"event_type":"last_trade_price","asset_id":"{}","market":"{}","price":"0.5","side":"BUY","size":"1","fee_rate_bps":"0","timestamp":"{at}"}}"#,
+        card.tokens[0], card.condition,
+    );
+    desk.frame(frame.as_bytes());
+}
+
+fn frames_come_late(desk: &mut Desk) {
+    trade_of(desk, 20);
+    desk.run_for(700);
+    trade_of(desk, 530);
+}
+
 /// The four steps as the journal has them, for one scope; and the placements between them.
 fn steps(desk: &Desk, from: usize, case: &Case) -> Vec<&'static str> {
     let of = |scope: &Scope| *scope == case.scope;
@@ -306,6 +323,26 @@ fn doubt_about_one_book_leaves_the_other_markets_quotes() {
     desk.book(0, "0.60", "0.40");
     desk.run_for(2_000);
     assert_eq!((in_market(&desk, 0), in_market(&desk, 1)), (0, others));
+}
+
+#[test]
+fn late_frames_stop_quoting_until_they_come_in_time_again() {
+    let mut desk = desk();
+    let from = desk.outputs.len();
+    frames_come_late(&mut desk);
+    for _ in 0..10 {
+        desk.run_for(1_000);
+        trade_of(&mut desk, 220);
+    }
+    assert!(desk.resting.is_empty(), "200 ms later than the quickest is too late still");
+    let placed = |desk: &Desk| {
+        desk.outputs[from..].iter().filter(|o| matches!(&o.body, OutputBody::Action(a) if is_place(a))).count()
+    };
+    assert_eq!(placed(&desk), 0);
+    desk.run_for(1_000);
+    trade_of(&mut desk, 219);
+    desk.run_for(3_000);
+    assert!(in_market(&desk, 0) > 0 && in_market(&desk, 1) > 0);
 }
 
 #[test]
