@@ -35,8 +35,9 @@ impl Engine {
     pub(crate) fn doubt_wallet(&mut self, cause: DoubtCause, now: Time, out: &mut Vec<Output>) {
         if self.wallet.begin(cause, now, ns(self.config.timing.wallet_cooldown_ms)) {
             self.emit.event(out, Event::DoubtBegan { scope: Scope::Wallet, cause });
+            // Only what is new: a cause that is told again at every tick must not ask for the next one.
+            self.pending = true;
         }
-        self.pending = true;
     }
 
     /// Something about one market is in doubt: its orders are cancelled, the others go on.
@@ -44,8 +45,8 @@ impl Engine {
         let Some(market) = self.markets.get_mut(id.index()) else { return };
         if market.doubt.begin(cause, now, ns(self.config.timing.market_cooldown_ms)) {
             self.emit.event(out, Event::DoubtBegan { scope: Scope::Market(id), cause });
+            self.pending = true;
         }
-        self.pending = true;
     }
 
     /// Compares how much time has passed on both clocks since the last input. A slow correction of the wall clock is none.

@@ -5,7 +5,7 @@ mod common;
 use common::{Desk, Taking, card};
 use oddsmith_domain::{
     Action, BasketPart, BasketState, Command, DoubtCause, Event, Input, MarketCard, OrderState, OrderType, OutputBody,
-    Shares, Side, Time, Usdc,
+    Scope, Shares, Side, Time, Usdc,
 };
 use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, imbalance};
@@ -161,6 +161,36 @@ fn a_match_that_the_venue_named_is_awaited_and_its_absence_is_doubt() {
     desk.put(&Input::User { bytes: report.as_bytes() });
     desk.run_for(100);
     assert_eq!((states(&desk), last_parts(&desk)[0].got), (vec![BasketState::Complete], whole(9)));
+}
+
+#[test]
+fn a_match_that_nobody_tells_is_doubt_and_the_engine_rests_meanwhile() {
+    let mut desk = ready(imbalance());
+    desk.fates.push_back(Taking::Gets(9));
+    lean(&mut desk);
+    desk.step();
+    for (seq, action) in std::mem::take(&mut desk.waiting) {
+        let outcome = desk.honest(&action);
+        desk.answer(seq, outcome);
+    }
+    let place = *desk.taken.last().expect("it was sent");
+    desk.later.clear();
+    // It is over, nine of it were matched, and the match itself is told by nobody. A tick that asks for another one as long as that
+    // lasts would never end: the desk fails then.
+    desk.put(&Input::User { bytes: canceled_frame(&place, 9).as_bytes() });
+    let doubted = |desk: &Desk| {
+        let mismatch = Event::DoubtBegan { scope: Scope::Wallet, cause: DoubtCause::Mismatch };
+        desk.events().into_iter().filter(|e| **e == mismatch).count()
+    };
+    for _ in 0..1_500 {
+        desk.step();
+    }
+    assert_eq!((doubted(&desk), states(&desk).len()), (1, 0));
+    desk.run_for(20_000);
+    assert!(
+        states(&desk).last().is_some_and(|state| state.is_final()),
+        "the account was read: it is counted, or not awaited any more"
+    );
 }
 
 #[test]
