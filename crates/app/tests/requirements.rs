@@ -126,6 +126,25 @@ fn missing(place: &str) -> Option<String> {
     (!is_test).then(|| format!("{file}: `{function}` is no test"))
 }
 
+/// Every fault of the original programs and every worked number has a test, and every test of a fault has a row.
+#[test]
+fn every_fault_of_the_originals_and_every_worked_number_names_its_test() {
+    let page = fs::read_to_string(root().join("docs/reference/originals.md")).expect("the page");
+    let named: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| fault |") && !line.starts_with("| numbers |"))
+        .map(|line| line.rsplit('`').nth(1).unwrap_or(line))
+        .collect();
+    let faults: Vec<_> = named.iter().filter_map(|place| missing(place)).collect();
+    assert!(faults.is_empty() && named.len() >= 100, "{} rows\n{}", named.len(), faults.join("\n"));
+    let file = "crates/engine/tests/originals.rs";
+    let text = fs::read_to_string(root().join(file)).expect("the tests");
+    for rest in text.split("\nfn w_").skip(1) {
+        let place = format!("{file}::w_{}", rest.split('(').next().unwrap_or_default());
+        assert!(named.contains(&place.as_str()), "no row names {place}");
+    }
+}
+
 #[test]
 fn a_wrong_account_is_found() {
     assert_eq!(missing("crates/app/tests/requirements.rs::a_wrong_account_is_found"), None);

@@ -363,6 +363,19 @@ mod tests {
     }
 
     #[test]
+    fn a_mid_alone_is_a_book_around_it() {
+        let mut state = State::from_json(STATE).expect("state");
+        for (mid, price) in [("0.5", "0.500000"), ("0.123", "0.120000"), ("0.9999", "1.000000")] {
+            let book = serde_json::from_value(serde_json::json!({ "mid": mid })).expect("a book");
+            state.markets[0].book = Some(book);
+            let result = evaluate(&StrategyConfig::Bands(Default::default()), &state).expect("an evaluation");
+            assert_eq!(result.markets[0].figures["price"], price);
+        }
+        let both = serde_json::json!({ "mid": "0.5", "bids": [], "asks": [] });
+        assert!(serde_json::from_value::<BookState>(both).is_err());
+    }
+
+    #[test]
     fn both_tokens_books_are_one_book() {
         let stated = r#"{"yes": {"bids": [["0.48", "50"]], "asks": [["0.51", "80"]]},
                          "no": {"bids": [["0.49", "80"]], "asks": [["0.52", "50"], ["0.53", "7"]]}}"#;

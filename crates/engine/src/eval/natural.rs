@@ -1,6 +1,6 @@
 //! The forms in which people state a situation, brought into the one that is read.
 //!
-//! A decimal may be a string or a JSON number (taken as it is written), a level a pair or an object with `price` and `size`, an outcome or a
+//! A decimal may be a string or a JSON number (read to its ninth decimal), a level a pair or an object with `price` and `size`, an outcome or a
 //! side in letters of any case.
 
 use serde_json::Value;
@@ -57,10 +57,15 @@ fn decimals(value: &mut Value) {
     }
 }
 
-/// `1e-6` and the like without the exponent; what is no such number stays as it is.
+/// A double without an exponent and without the noise of binary arithmetic behind the ninth decimal; a whole number as it is.
 fn plain(text: &str) -> String {
-    let float = || text.contains(['e', 'E']).then(|| text.parse::<f64>().ok()).flatten();
-    float().map_or_else(|| text.to_owned(), |value| value.to_string())
+    match text.parse::<f64>() {
+        Ok(value) if text.contains(['.', 'e', 'E']) => {
+            let text = format!("{value:.9}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn upper(value: &mut Value) {
@@ -101,7 +106,7 @@ mod tests {
             "time_ms": 5, "collateral": 1000.5,
             "markets": [{
                 "tick": 0.0001, "min_size": 5,
-                "book": { "outcome": "yes", "bids": [[0.49, 100], { "size": 1e-6, "price": "0.5" }], "asks": [] },
+                "book": { "outcome": "yes", "bids": [[0.49, 100], [0.5800000000000001, 7.0], { "size": 1e-6, "price": "0.5" }], "asks": [] },
                 "position": { "yes": 1, "no": "2", "cost": { "yes": 0.5, "no": 1 } },
                 "fills": [{ "age_ms": 7, "side": "Buy", "size": 1, "price": 0.5 }],
                 "reference": { "price": 84600, "sigma": 8e-5, "start_s": 1, "end_s": 2, "average_s": 60 }
@@ -112,7 +117,7 @@ mod tests {
             "time_ms": 5, "collateral": "1000.5",
             "markets": [{
                 "tick": "0.0001", "min_size": "5",
-                "book": { "outcome": "YES", "bids": [["0.49", "100"], ["0.5", "0.000001"]], "asks": [] },
+                "book": { "outcome": "YES", "bids": [["0.49", "100"], ["0.58", "7"], ["0.5", "0.000001"]], "asks": [] },
                 "position": { "yes": "1", "no": "2", "cost": ["0.5", "1"] },
                 "fills": [{ "age_ms": 7, "side": "BUY", "size": "1", "price": "0.5" }],
                 "reference": { "price": "84600", "sigma": 8e-5, "start_s": 1, "end_s": 2, "average_s": 60 }

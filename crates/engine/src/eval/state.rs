@@ -170,12 +170,13 @@ struct StatedBook {
     asks: Option<Levels>,
     yes: Option<StatedSides>,
     no: Option<StatedSides>,
+    mid: Option<Price>,
     #[serde(default)]
     includes_own: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct StatedSides {
     bids: Levels,
     asks: Levels,
@@ -185,19 +186,22 @@ impl TryFrom<StatedBook> for BookState {
     type Error = &'static str;
 
     fn try_from(stated: StatedBook) -> Result<BookState, &'static str> {
-        let StatedBook { outcome, bids, asks, yes, no, includes_own } = stated;
-        match (bids, asks, yes, no) {
-            (Some(bids), Some(asks), None, None) => {
-                Ok(BookState { outcome: outcome.unwrap_or(Outcome::Yes), bids, asks, includes_own })
-            }
-            (None, None, Some(yes), Some(no)) if outcome.is_none() => Ok(BookState {
-                outcome: Outcome::Yes,
+        let StatedBook { outcome, bids, asks, yes, no, mid, includes_own } = stated;
+        let whose = outcome.unwrap_or(Outcome::Yes);
+        match (bids, asks, yes, no, mid) {
+            (Some(bids), Some(asks), None, None, None) => Ok(BookState { outcome: whose, bids, asks, includes_own }),
+            (None, None, Some(yes), Some(no), None) if outcome.is_none() => Ok(BookState {
+                outcome: whose,
                 bids: with_mirror(yes.bids, &no.asks),
                 asks: with_mirror(yes.asks, &no.bids),
                 includes_own,
             }),
+            (None, None, None, None, Some(mid)) if !includes_own => {
+                let level = |units: i32| vec![(mid.saturating_add_units(units), Shares::from_whole(1_000_000))];
+                Ok(BookState { outcome: whose, bids: level(-1), asks: level(1), includes_own })
+            }
             _ => Err(
-                "a book has `bids` and `asks` of one token (an empty side is `[]`), or those of both under `yes` and `no`",
+                "a book has `bids` and `asks` of one token (an empty side is `[]`), or `yes` and `no` with those of both, or a `mid` alone",
             ),
         }
     }
