@@ -190,11 +190,13 @@ def inside(order: Order, zone: Zone, target: D, vanilla: bool) -> bool:
     return zone.holds(equivalent(order, target, vanilla))
 
 
-def cancels(group: list[Order], target: D, table: list[dict], vanilla: bool) -> list[Order]:
-    gone = [o for o in group if not any(inside(o, band, target, vanilla) for band in table)]
+def cancels(group: list[Order], target: D, table: list[Zone], vanilla: bool) -> list[Order]:
+    """What goes: orders in no band, and what is too much in each. Where the grid puts two bands on one price, an order of which the first has
+    too much may be in the second."""
+    staying = []
+    distance = lambda o: abs(equivalent(o, target, vanilla) - target)
     for number, band in enumerate(table):
-        members = [o for o in group if inside(o, band, target, vanilla)]
-        distance = lambda o: abs(equivalent(o, target, vanilla) - target)
+        members = [o for o in group if inside(o, band, target, vanilla) and o not in staying]
         if number == 0:
             members.sort(key=distance, reverse=True)
         elif number == len(table) - 1:
@@ -202,8 +204,9 @@ def cancels(group: list[Order], target: D, table: list[dict], vanilla: bool) -> 
         else:
             members.sort(key=lambda o: o.size)
         while sum((o.size for o in members), ZERO) > band.most:
-            gone.append(members.pop())
-    return gone
+            members.pop()
+        staying += members
+    return [o for o in group if o not in staying]
 
 
 def top_up(token, target, table, staying, market, vanilla, least, free, tokens, result) -> D:

@@ -286,9 +286,10 @@ fn remaining<'a>(
     stays: &mut ArrayVec<&'a Working, MAX_ORDERS>,
 ) {
     let target = grouping.targets[token.index()];
-    let last = parameters.bands.len() - 1;
-    for (index, band) in parameters.bands.iter().enumerate() {
-        let Some(zone) = band.around(target, input.tick) else { continue };
+    // Bands that have no positive price here do not count: the last is the farthest of those that do.
+    let zones = || parameters.bands.iter().filter_map(|band| Some((band, band.around(target, input.tick)?)));
+    let count = zones().count();
+    for (index, (band, zone)) in zones().enumerate() {
         let begin = stays.len();
         for order in input.working.iter().filter(|w| counts(grouping, token, zone, w)) {
             // Bands that are finer than the grid share prices.
@@ -306,7 +307,7 @@ fn remaining<'a>(
             // Of equals the newest goes: `max_by_key` takes the last.
             let key = |w: &Working| match index {
                 0 => -distance(w),
-                _ if index == last => distance(w),
+                _ if index + 1 == count => distance(w),
                 _ => w.size.micros(),
             };
             let Some((goes, _)) = stays[begin..].iter().enumerate().max_by_key(|(_, w)| key(w)) else { break };
@@ -562,6 +563,19 @@ mod tests {
         let (_, quotes) = applied(&parameters, "0.6", 1_000, [40, 0], &[]);
         assert_eq!(quotes, ["SELL A 30 @0.62", "BUY A 30 @0.56"]);
         let (keep, _) = applied(&parameters, "0.6", 1_000, [70, 0], &["SELL A 30 @0.62", "SELL A 30 @0.7"]);
+        assert_eq!(keep, [0]);
+    }
+
+    #[test]
+    fn the_last_band_is_the_last_that_has_a_price() {
+        let band =
+            |min_margin, avg_margin, max_margin| Band { min_margin, avg_margin, max_margin, ..parameters().bands[0] };
+        let bands = vec![band(0.01, 0.02, 0.03), band(0.03, 0.04, 0.08), band(0.2, 0.21, 0.22)];
+        let parameters = Parameters { bands, ..parameters() };
+        // At 0.10 the third band is below zero, so that the farthest of the second goes; at 0.50 it is in the middle, and the largest goes.
+        let (keep, _) = applied(&parameters, "0.1", 0, [0, 0], &["BUY A 20 @0.03", "BUY A 25 @0.07"]);
+        assert_eq!(keep, [1]);
+        let (keep, _) = applied(&parameters, "0.5", 0, [0, 0], &["BUY A 20 @0.43", "BUY A 25 @0.47"]);
         assert_eq!(keep, [0]);
     }
 
