@@ -17,7 +17,7 @@ def sets(legs: list[list], rates: list[D], pays: D, margin: D, share: D, budget:
         each = sum((price + fee_per_share(rate, price) for (price, _), rate in zip(now, rates)), ZERO)
         if pays - each < margin:
             break
-        room = min(size * share - done for (_, size), done in zip(now, used))
+        room = min(floor_to(size * share, CENT) - done for (_, size), done in zip(now, used))
         take = min(room, (budget - spent) / each)
         total, spent = total + take, spent + take * each
         worst = [price for price, _ in now]
@@ -25,7 +25,7 @@ def sets(legs: list[list], rates: list[D], pays: D, margin: D, share: D, budget:
             break
         used = [done + take for done in used]
         for i, (_, size) in enumerate(now):
-            if used[i] >= size * share:
+            if used[i] >= floor_to(size * share, CENT):
                 at[i], used[i] = at[i] + 1, ZERO
     return total, worst, spent
 
@@ -43,8 +43,6 @@ def multi(markets: list[Market], state: dict, p: dict) -> Expected:
             reasons.add("fee_unknown")
         if market.raw.get("caution"):
             reasons.add("caution")
-        if market.bids and market.asks and market.bids[0][0] >= market.asks[0][0]:
-            reasons.add("book_not_trusted")
     held = sum((sum(m.cost.values(), ZERO) for m in markets), ZERO)
     budget = min(D(p["max_basket_usdc"]), D(p["max_total_usdc"]) - held, D(state["collateral"]) * D(str(p["balance_share"])))
     found = []
@@ -134,16 +132,19 @@ def mend(market: Market, state: dict, p: dict) -> Order | None:
     sold = sweep(market.levels(leading, "SELL"), missing, -market.rate)
     offers = market.levels(leading, "BUY")
     takers = market.levels(leading, "SELL")
-    if not offers or not takers:
+    # Nobody knows the middle of a book that is one-sided or crossed; both legs of a crossed one can be had.
+    if not offers or not takers or takers[0][0] >= offers[0][0]:
         return None
     hold = (offers[0][0] + takers[0][0]) / 2 - paid - D(str(p["naked_risk"]))
     hedge = None if bought is None else 1 - paid - bought[0]
     unwind = None if sold is None else sold[0] - paid
+    if bought and missing * bought[1] > min(D(p["max_order_usdc"]), D(state["collateral"])):
+        hedge = None
+    # Both tokens' books are mirrors: hedging and unwinding are worth the same, and hedging is the first choice.
     best = max(value for value in (hedge, unwind, hold) if value is not None)
-    if hedge is not None and hedge == best:
-        dollars = missing * bought[1]
-        return Order(lagging, "BUY", bought[1], missing) if dollars <= min(D(p["max_order_usdc"]), D(state["collateral"])) else None
-    if unwind is not None and unwind == best:
+    if hedge is not None and hedge >= best - D("1e-9"):
+        return Order(lagging, "BUY", bought[1], missing)
+    if unwind is not None and unwind >= best - D("1e-9"):
         return Order(leading, "SELL", sold[1], missing)
     return None
 

@@ -128,3 +128,20 @@ fn what_a_book_shows_beyond_the_fifth_level_and_in_which_order_does_not_matter()
     // 500 against 125.
     assert!((figure(&result, "imbalance") - 0.6).abs() < 1e-9 && reasons(&result) == ["taking"], "{result:#}");
 }
+
+#[test]
+fn a_lagging_leg_is_bought_or_the_leading_one_is_sold_when_there_are_no_dollars() {
+    // Both are worth 0.19 a share: the tokens' books are mirrors. To hold is worth 0.18.
+    let position = json!({"yes": "100", "no": "0", "cost": ["30", "0"]});
+    let mut state = market("0.49", "0.51", json!({"fee": {"rate": "0"}, "position": position}));
+    for (collateral, side, outcome, limit) in [("1000", "BUY", "NO", "0.51"), ("20", "SELL", "YES", "0.49")] {
+        state["collateral"] = collateral.into();
+        let result = wanted("pair", json!({}), state.clone());
+        let leg = &result["basket"]["legs"][0];
+        assert_eq!(
+            (&leg["side"], &leg["outcome"], &leg["limit"]),
+            (&side.into(), &outcome.into(), &limit.into()),
+            "{result:#}"
+        );
+    }
+}

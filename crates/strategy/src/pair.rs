@@ -137,10 +137,11 @@ pub enum Repair {
     Hold,
 }
 
-/// The best of three, each in dollars per share; `None` where the book does not have the size.
+/// The best of three, each in dollars per share; `None` where the book does not have the size, or we do not. Of equals the first: both tokens'
+/// books are mirrors, so that hedging and unwinding are worth the same up to the noise of floats.
 #[must_use]
 pub fn repair(hedge: Option<f64>, unwind: Option<f64>, hold: f64) -> Repair {
-    let better = |value: Option<f64>, than: f64| value.is_some_and(|value| value >= than);
+    let better = |value: Option<f64>, than: f64| value.is_some_and(|value| value >= than - 1e-9);
     match (hedge, unwind) {
         (hedge, unwind) if better(hedge, hold) && better(hedge, unwind.unwrap_or(f64::NEG_INFINITY)) => Repair::Hedge,
         (_, unwind) if better(unwind, hold) => Repair::Unwind,
@@ -233,20 +234,18 @@ impl Pair {
         let priced = |sweep: &oddsmith_book::Sweep| {
             sweep.is_complete().then(|| Some((sweep.average()?, sweep.worst?))).flatten()
         };
-        let (buy, sell) = (priced(&buy), priced(&sell));
+        // What cannot be paid for, or is not there to be sold, is no way out.
+        let dollars = self.parameters.max_order_usdc.min(view.spendable);
+        let sellable = held.sellable.floor_lots();
+        let buy = priced(&buy).filter(|(_, worst)| difference.cost_ceil(*worst) <= dollars);
+        let sell = priced(&sell).filter(|_| sellable >= ready.min_size);
         let hedge = buy.map(|(average, worst)| 1.0 - paid - average - fee_of(worst));
         let unwind = sell.map(|(average, worst)| average - fee_of(worst) - paid);
         let hold = market.book.mid(leading)? - paid - self.parameters.naked_risk;
         let leg = |outcome, side, limit, size| BasketLeg { market: market.id, outcome, side, limit, size };
         let leg = match (repair(hedge, unwind, hold), buy, sell) {
-            (Repair::Hedge, Some((_, worst)), _) => {
-                let cost = difference.cost_ceil(worst);
-                let affordable = cost <= self.parameters.max_order_usdc.min(view.spendable);
-                affordable.then(|| leg(lagging, Side::Buy, worst, difference))?
-            }
-            (Repair::Unwind, _, Some((_, worst))) if held.sellable.floor_lots() >= ready.min_size => {
-                leg(leading, Side::Sell, worst, difference.min(held.sellable.floor_lots()))
-            }
+            (Repair::Hedge, Some((_, worst)), _) => leg(lagging, Side::Buy, worst, difference),
+            (Repair::Unwind, _, Some((_, worst))) => leg(leading, Side::Sell, worst, difference.min(sellable)),
             _ => return None,
         };
         self.naked_since.insert(market.id, view.now.mono_ns);
@@ -381,6 +380,7 @@ mod tests {
         assert_eq!(repair(Some(-0.04), Some(-0.02), -0.03), Repair::Unwind);
         assert_eq!(repair(Some(-0.04), Some(-0.05), 0.0), Repair::Hold);
         assert_eq!(repair(None, None, -0.5), Repair::Hold, "the book does not have the size");
+        assert_eq!(repair(Some(0.3), Some(0.1 + 0.2), 0.0), Repair::Hedge, "noise decides nothing");
     }
 
     fn scene(bid: &str, ask: &str) -> Scene {
