@@ -83,9 +83,10 @@ def pair(market: Market, state: dict, p: dict) -> Expected:
     left = market.seconds_left(state)
     ends = left is not None and left < p["stop_before_end_s"]
     careful = bool(market.raw.get("caution"))
-    if not careful and (mending := mend(market, state, p)):
-        return Expected(taking=[mending])
     cost = sum(market.cost.values(), ZERO)
+    sure = {"guaranteed": float(min(market.held.values()) - cost)}
+    if not careful and (mending := mend(market, state, p)):
+        return Expected(taking=[mending], figures=sure)
     if not careful and not ends:
         legs = [market.levels(token, "BUY") for token in ("YES", "NO")]
         most = min(D(p["max_order_usdc"]), D(p["max_total_usdc"]) - cost, D(state["collateral"]))
@@ -93,7 +94,8 @@ def pair(market: Market, state: dict, p: dict) -> Expected:
         total, worst, _ = sets(legs, [market.rate] * 2, D(1), margin, share, max(most, ZERO))
         size = floor_to(total, CENT)
         if size >= market.min_size and size > 0:
-            return Expected(taking=[Order(token, "BUY", price, size) for token, price in zip(("YES", "NO"), worst)])
+            taken = [Order(token, "BUY", price, size) for token, price in zip(("YES", "NO"), worst)]
+            return Expected(taking=taken, figures=sure)
     if ends:
         return Expected({"near_expiry"})
     if not market.bids or not market.asks or market.bids[0][0] >= market.asks[0][0]:
@@ -117,7 +119,8 @@ def bids(market: Market, state: dict, p: dict, cost: D) -> Expected:
         size = floor_to(min(size, D(p["max_imbalance_shares"]) - ahead), CENT)
         if size >= market.min_size:
             quotes.append(Order(token, "BUY", prices[token], size))
-    return Expected(quotes=quotes) if quotes else Expected({"below_min_size", "inventory_limit", "no_price"})
+    sure = {"guaranteed": float(min(market.held.values()) - cost)}
+    return Expected(quotes=quotes, figures=sure) if quotes else Expected({"below_min_size", "inventory_limit", "no_price"})
 
 
 def mend(market: Market, state: dict, p: dict) -> Order | None:

@@ -31,11 +31,6 @@ def round_to(number: float, grid: D) -> D:
     return D(repr(round(float(number), -grid.normalize().as_tuple().exponent)))
 
 
-def phi(x: float) -> float:
-    """The density of the standard normal distribution."""
-    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
 def cdf(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
@@ -133,12 +128,19 @@ def markets(state: dict) -> list[Market]:
         if book.get("outcome", "YES") == "NO":
             mirror = lambda levels: {1 - price: size for price, size in levels.items()}
             sides = {"bids": mirror(sides["asks"]), "asks": mirror(sides["bids"])}
-        market.bids = sorted(((p, s) for p, s in sides["bids"].items() if s > 0), reverse=True)
-        market.asks = sorted((p, s) for p, s in sides["asks"].items() if s > 0)
         for order in raw.get("open_orders", []):
             market.orders.append(
                 Order(order["outcome"], order["side"], D(order["price"]), D(order["size"]), order["id"])
             )
+        if book.get("includes_own"):
+            # What is left of a level without us; less than a lot is nothing.
+            for order in market.orders:
+                side, price = order.yes_terms()
+                levels = sides["bids" if side == "BUY" else "asks"]
+                levels[price] = levels.get(price, ZERO) - order.size
+            sides = {side: {p: s for p, s in levels.items() if s >= CENT} for side, levels in sides.items()}
+        market.bids = sorted(((p, s) for p, s in sides["bids"].items() if s > 0), reverse=True)
+        market.asks = sorted((p, s) for p, s in sides["asks"].items() if s > 0)
         found.append(market)
     return found
 

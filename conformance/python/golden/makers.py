@@ -3,7 +3,7 @@
 from decimal import Decimal as D
 import math
 
-from common import CENT, ZERO, Expected, Market, Order, cdf, ceil_to, floor_to, phi
+from common import CENT, ZERO, Expected, Market, Order, cdf, ceil_to, floor_to
 
 SLACK = D("1e-9")
 """A price this far below a grid point is on it: both sides compute with doubles."""

@@ -46,8 +46,9 @@ def defaults(program: str) -> dict:
 def evaluate(program: str, strategy: str, cases: list) -> list:
     """The result of every case, in order: one call."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-        for config, state in cases:
-            file.write(json.dumps({**state, "parameters": config}) + "\n")
+        for number, (config, state) in enumerate(cases):
+            stated = states.in_other_words(state) if number % 4 == 3 else state
+            file.write(json.dumps({**stated, "parameters": config}) + "\n")
         file.flush()
         command = [program, "eval", "--strategy", strategy, "--state", file.name]
         done = subprocess.run(command, capture_output=True, text=True)

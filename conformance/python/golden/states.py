@@ -85,6 +85,8 @@ def ladder(rng, span=12):
     if rng.random() < 0.1:
         market["book_age_ms"] = rng.choice([1999, 2000, 2001, 60000])
     market["open_orders"] = own_orders(rng, tick, market, centre, span)
+    if "book" in market and rng.random() < 0.2:
+        market["book"]["includes_own"] = True
     collateral = text(rng.choice([D(0), D(50), D(1000), size(rng, 500), D(rng.randint(0, 10**9)) / 10**6]))
     return {"time_ms": NOW_MS, "collateral": collateral, "markets": [market]}
 
@@ -151,7 +153,9 @@ def skewed_maker(rng):
         market["caution"] = True
     if rng.random() < 0.3:
         ages = sorted((rng.randint(0, 9000) for _ in range(rng.randint(1, 5))), reverse=True)
-        market["fills"] = [{"age_ms": age, "side": rng.choice(["BUY", "BUY", "BUY", "SELL"]), "size": text(size(rng, 80)), "price": "0.5"} for age in ages]
+        sides = ["BUY", "BUY", "BUY", "SELL"]
+        fill = lambda age: {"age_ms": age, "side": rng.choice(sides), "size": text(size(rng, 80)), "price": "0.5"}
+        market["fills"] = [fill(age) for age in ages]
     config = {}
     if rng.random() < 0.5:
         # The values of the document's commit.
@@ -174,8 +178,10 @@ def imbalance(rng):
         market["book"] = made if rng.random() < 0.7 else mirrored(made)
     if rng.random() < 0.95:
         market["end_s"] = NOW_MS // 1000 + rng.choice([299, 300, 301, 900, 3600, 3600, 14400, 14401])
-    if rng.random() < 0.1:
-        market["position"] = {"yes": "3", "no": "0"} if rng.random() < 0.5 else {"yes": "0", "no": "3"}
+    if rng.random() < 0.2:
+        paid = text(D(rng.randint(10, 200)) / 100)
+        yes = rng.random() < 0.5
+        market["position"] = {"yes": "3", "no": "0", "cost": [paid, "0"]} if yes else {"yes": "0", "no": "3", "cost": ["0", paid]}
     if rng.random() < 0.1:
         market["book_age_ms"] = rng.choice([2000, 2001])
     if rng.random() < 0.05:
@@ -183,16 +189,23 @@ def imbalance(rng):
     config = {"size_usdc": rng.choice(["1.1", "5", "10"])}
     if rng.random() < 0.3:
         config["raise_to_minimum"] = True
+    if rng.random() < 0.5:
+        config["take_profit"] = rng.choice([0.05, 0.2])
     return config, one(rng, market, rng.choice(["1000", "1000", "3"]))
 
 
-RULES = ["Resolves to the winner of the match. If it is canceled, the market will resolve 50-50.", "", "At the sole discretion of the market's creator."]
+RULES = [
+    "Resolves to the winner of the match. If it is canceled, the market will resolve 50-50.",
+    "",
+    "At the sole discretion of the market's creator.",
+]
 
 
 def temporal(rng):
     tick = rng.choice([D("0.01"), D("0.001")])
     chance = rng.choice([0.99, 0.01, 0.95, 0.9, 0.85, 0.7, 0.3, 0.5, round(rng.random(), 3)])
-    market = {"slug": "m", "question": "Will A win the match?" if rng.random() < 0.9 else "Total kills over 20?", "tick": text(tick), "min_size": rng.choice(["5", "15"])}
+    question = "Will A win the match?" if rng.random() < 0.9 else "Total kills over 20?"
+    market = {"slug": "m", "question": question, "tick": text(tick), "min_size": rng.choice(["5", "15"])}
     fee(rng, market)
     if rng.random() < 0.97:
         below = D(str(chance)) - D(rng.randint(2, 30)) / 100 if chance > 0.5 else D(str(chance)) + D(rng.randint(2, 30)) / 100
@@ -210,7 +223,8 @@ def temporal(rng):
         market["caution"] = True
     config = {"enabled": rng.random() < 0.97}
     if rng.random() < 0.4:
-        config.update({"min_edge": rng.choice([0.03, 0.05]), "void_risk": rng.choice([0.0, 0.005]), "bankroll_usdc": rng.choice(["200", "5000"]), "kelly": rng.choice([0.25, 1.0])})
+        config.update({"min_edge": rng.choice([0.03, 0.05]), "void_risk": rng.choice([0.0, 0.005])})
+        config.update({"bankroll_usdc": rng.choice(["200", "5000"]), "kelly": rng.choice([0.25, 1.0])})
     if rng.random() < 0.3:
         config["cold_window_ms"] = 10000
     return config, one(rng, market, rng.choice(["1000", "1000", "40"]))
@@ -281,8 +295,9 @@ def reference_maker(rng):
     spot = rng.randint(8_400_000, 8_500_000)
     gap = rng.randint(-15000, 15000) if rng.random() < 0.8 else 0
     average = rng.choice([0, 60, 60, 30])
-    market["reference"] = {"price": text(D(spot) / 100), "sigma": rng.choice([5e-5, 8e-5, 1.2e-4, 0.005 / 60]), "start_s": end - length, "end_s": end, "average_s": average}
-    reference = market["reference"]
+    sigma = rng.choice([5e-5, 8e-5, 1.2e-4, 0.005 / 60])
+    reference = {"price": text(D(spot) / 100), "sigma": sigma, "start_s": end - length, "end_s": end, "average_s": average}
+    market["reference"] = reference
     if rng.random() < 0.9:
         reference["strike"] = text(D(spot - gap) / 100)
     if rng.random() < 0.9:
@@ -303,6 +318,24 @@ def reference_maker(rng):
     if rng.random() < 0.5:
         config["quoting"] = rng.choice(["simple", "glft", "log_odds", "indifference"])
     return config, one(rng, market)
+
+
+DECIMALS = {"collateral", "tick", "min_size", "rate", "price", "size", "yes", "no", "cost", "strike", "strike_mean", "final_mean"}
+
+
+def in_other_words(value, key=None):
+    """The same situation as other people would write it: numbers for strings, named levels, small letters."""
+    if isinstance(value, dict):
+        return {k: in_other_words(v, k) for k, v in value.items()}
+    if key in ("bids", "asks"):
+        return [{"price": float(at), "size": float(amount)} for at, amount in value]
+    if key == "cost":
+        return {"yes": float(value[0]), "no": float(value[1])}
+    if isinstance(value, list):
+        return [in_other_words(v, key) for v in value]
+    if key in ("outcome", "side"):
+        return value.lower()
+    return float(value) if key in DECIMALS else value
 
 
 def make(name, rng):

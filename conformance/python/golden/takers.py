@@ -12,7 +12,22 @@ def lean(bids: list, asks: list, depth: int) -> D:
     return (bought - offered) / (bought + offered) if bought + offered else ZERO
 
 
+def leave(market: Market, p: dict) -> Order | None:
+    """The sale of a position whose profit is reached: what is bid for it against what was paid. One side of the book is enough."""
+    if market.trouble(p["max_book_age_ms"]) not in (None, {"no_book"}):
+        return None
+    for token, held in market.held.items():
+        size, bids = floor_to(held, CENT), market.levels(token, "SELL")
+        bid = bids[0][0] if bids else ZERO
+        aim = float(market.cost[token]) / float(held) * (1 + p["take_profit"]) if held else 0.0
+        if p["take_profit"] > 0 and size >= market.min_size and size > 0 and float(bid) >= aim:
+            return Order(token, "SELL", bid, size)
+    return None
+
+
 def imbalance(market: Market, state: dict, p: dict) -> Expected:
+    if sale := leave(market, p):
+        return Expected(taking=[sale])
     left = market.seconds_left(state)
     reasons = set()
     if left is None or not p["min_seconds_left"] <= left <= p["max_seconds_left"]:

@@ -289,7 +289,7 @@ impl Strategy for Amm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {

@@ -391,7 +391,7 @@ impl Strategy for Bands {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {

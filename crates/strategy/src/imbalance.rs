@@ -17,7 +17,7 @@ use oddsmith_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::{Decision, Figures, MarketView, Strategy, View};
+use crate::{Decision, Figures, MarketView, Position, Strategy, View};
 
 /// The strategy's name.
 pub const NAME: &str = "imbalance";
@@ -209,6 +209,21 @@ impl Imbalance {
         Ok(BasketLeg { market: market.id, outcome, side: Side::Buy, limit, size })
     }
 
+    /// A position that another run of this instance took is left like any other: its time begins when it is seen, its cost is known.
+    fn adopt(&mut self, market: &MarketView<'_>, now: Time) {
+        let leaves = self.parameters.hold_s > 0 || self.parameters.take_profit > 0.0;
+        if !leaves || self.entries.contains_key(&market.id) {
+            return;
+        }
+        for outcome in Outcome::BOTH {
+            let Position { matched, cost, .. } = market.position[outcome.index()];
+            if matched >= Shares::LOT {
+                let cost = cost.to_f64() / matched.to_f64();
+                self.entries.insert(market.id, Entry { mono_ns: now.mono_ns, outcome, cost });
+            }
+        }
+    }
+
     /// The sale of a position whose time is over or whose profit is reached.
     fn exit(&self, market: &MarketView<'_>, now: Time) -> Option<BasketLeg> {
         let p = &self.parameters;
@@ -243,15 +258,16 @@ impl Strategy for Imbalance {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
         let busy = view.basket.is_some_and(|basket| !basket.state.is_final());
-        let held = |m: &&MarketView<'_>| m.position.iter().any(|p: &crate::Position| p.matched >= Shares::LOT);
+        let held = |m: &&MarketView<'_>| m.position.iter().any(|p: &Position| p.matched >= Shares::LOT);
         let positions = view.markets.iter().filter(held).count();
         let mut taken = busy;
         for market in view.markets {
+            self.adopt(market, view.now);
             let mut figures = Figures::new();
             let exit = if taken { None } else { self.exit(market, view.now) };
             let found = match exit {
@@ -356,6 +372,26 @@ mod tests {
         assert!(leaning().decision_of(&mut strategy, NOW.plus_ns(3_599 * Time::SECOND)).basket().is_none());
         let again = Scene { seconds_left: Some(3_600 + 3_600), ..leaning() };
         assert!(again.decision_of(&mut strategy, later).basket().is_some());
+    }
+
+    #[test]
+    fn a_position_of_before_a_restart_is_left_too() {
+        let parameters = Parameters { hold_s: 60, take_profit: 0.05, ..parameters() };
+        let held = |bid: &str, ask: &str| Scene {
+            bid: level(bid, 100),
+            ask: level(ask, 100),
+            held: [Shares::from_whole(9), Shares::ZERO],
+            ..leaning()
+        };
+        let mut strategy = Imbalance::new(parameters);
+        let side = |decision: &Decision| decision.basket().map(|basket| basket.legs[0].side);
+        assert_eq!(side(&held("0.49", "0.51").decision_of(&mut strategy, NOW)), None);
+        assert_eq!(side(&held("0.49", "0.51").decision_of(&mut strategy, NOW.plus_ns(59 * Time::SECOND))), None);
+        assert_eq!(
+            side(&held("0.49", "0.51").decision_of(&mut strategy, NOW.plus_ns(60 * Time::SECOND))),
+            Some(Side::Sell)
+        );
+        assert_eq!(side(&held("0.6", "0.62").decision_of(&mut strategy, NOW.plus_ns(Time::SECOND))), Some(Side::Sell));
     }
 
     #[test]

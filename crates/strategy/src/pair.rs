@@ -309,6 +309,7 @@ impl Pair {
                 return None;
             }
         };
+        rest.figure("guaranteed", guaranteed(&market.position).to_f64());
         let ends = market.seconds_left(view.now).is_some_and(|left| left < self.parameters.stop_before_end_s);
         if may_take && !market.caution {
             let found = self
@@ -335,7 +336,7 @@ impl Strategy for Pair {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {

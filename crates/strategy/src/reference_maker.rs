@@ -351,7 +351,7 @@ impl Strategy for ReferenceMaker {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {

@@ -289,7 +289,7 @@ impl Strategy for SkewedMaker {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
