@@ -288,6 +288,9 @@ pub struct SimulateArguments {
     /// instance did and earned.
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+    /// Keep the journals of seeds that held, too, to replay and audit them; of one that failed they always stay.
+    #[arg(long)]
+    pub keep: bool,
     /// Print one JSON object per seed, and one with the totals.
     #[arg(long)]
     pub json: bool,

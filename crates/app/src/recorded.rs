@@ -58,6 +58,9 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
             &"a recording is read twice, for its markets and for its frames: standard input cannot be, name a file",
         ));
     }
+    if let Some(missing) = plan.files.iter().find(|file| !file.exists()) {
+        return Err(Failure::Usage(format!("there is no {}", missing.display())));
+    }
     let new = NewRun {
         id: RunId(rand::random()),
         command: "run --input",

@@ -61,6 +61,8 @@ fn a_result_is_a_bracket_and_its_journals_replay_and_hold() {
             assert_eq!(checked.code, 0, "{verb} of the {assumption} run: {checked:?}");
         }
     }
+    assert!(ran.err.contains("3 of 3: as configured"), "progress without a terminal: {}", ran.err);
+    assert_reports(&told);
     let identity = &told["identity"];
     assert_eq!(identity["inputs"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(identity["version"], env!("CARGO_PKG_VERSION"));
@@ -70,6 +72,33 @@ fn a_result_is_a_bracket_and_its_journals_replay_and_hold() {
     let again = oddsmith(dir.path(), &["backtest", &journal.to_string_lossy()]);
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.out.contains("the journal of a run") && again.out.contains("pessimistic"), "{again:?}");
+}
+
+/// At its end there is a page over all trials, one for each, and the same as JSON and tables; they say what was printed.
+fn assert_reports(told: &Value) {
+    let dir = PathBuf::from(told["effort"]["results"].as_str().expect("a folder"));
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let overview: Value = serde_json::from_str(&read("overview.json")).expect("an object");
+    let outcomes = overview["trials"][0]["outcomes"].as_array().expect("three outcomes");
+    let page = read("overview.html");
+    for (outcome, assumption) in outcomes.iter().zip(["pessimistic", "realistic", "optimistic"]) {
+        assert_eq!(outcome["assumption"], assumption);
+        let printed = &told["cells"][0]["results"][assumption];
+        assert_eq!(outcome["split"]["total"], printed["profit"]);
+        assert_eq!(outcome["fills"], printed["measured"]["profit"]["fills"]);
+        let own = outcome["page"].as_str().expect("a page");
+        assert!(page.contains(own), "{own} is linked");
+        let own = read(own);
+        assert!(own.contains("Where the profit came from") && own.contains("they agree"), "{assumption}");
+    }
+    for part in ["What was assumed", "1000 pUSD", "60 ms to the venue", "Holes", "None is known", "<svg"] {
+        assert!(page.contains(part), "{part}");
+    }
+    for outside in ["src=", "@import", "http://", "https://", "<script"] {
+        assert!(!page.contains(outside), "a page needs nothing else: {outside}");
+    }
+    assert_eq!(read("trials.csv").lines().count(), 4);
+    assert!(read("equity.csv").lines().count() > 6 && read("markets.csv").lines().count() > 3);
 }
 
 #[test]
@@ -161,7 +190,7 @@ fn what_cannot_be_run_is_named() {
     let empty = empty.to_string_lossy().into_owned();
     for (arguments, code, word) in [
         (vec!["backtest", empty.as_str()], 1, "no recording"),
-        (vec!["backtest", "missing.jsonl"], 1, "missing.jsonl"),
+        (vec!["backtest", "missing.jsonl"], 2, "missing.jsonl"),
         (vec!["backtest", file.as_str(), "--strategies", "magic"], 2, "there is no strategy `magic`"),
         (vec!["backtest", file.as_str(), "--sweep", "engine.nothing=1,2"], 2, "unknown key"),
         (vec!["backtest", file.as_str(), "--latency", "rows.csv"], 2, "rows.csv"),

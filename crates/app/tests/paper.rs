@@ -10,6 +10,7 @@ use oddsmith_exchange::server::{Server, ServerConfig};
 use oddsmith_polymarket::AssetTable;
 use support::live::{Live, account, assert_replays, paper_flags};
 use support::oddsmith;
+use support::replay::assert_replays_and_names_changes;
 
 #[test]
 fn a_paper_run_fills_and_nothing_reaches_the_exchange() {
@@ -44,6 +45,9 @@ fn a_paper_run_fills_and_nothing_reaches_the_exchange() {
     let snapshot = venue.account(&AssetTable::new(), &[], 0).expect("the account");
     assert_eq!(snapshot.collateral, oddsmith_domain::Usdc::from_whole(10_000));
     assert_replays(data.path());
+    let run = std::fs::read_dir(data.path().join("runs")).expect("runs").flatten().next().expect("a run").path();
+    let spread = "engine.instances.0.strategy.skewed_maker.target_spread=0.09";
+    assert_replays_and_names_changes(data.path(), &run, spread);
     let audit = oddsmith(data.path(), &["audit", "latest"]);
     assert_eq!(audit.code, 0, "{}{}", audit.out, audit.err);
 }
@@ -101,4 +105,17 @@ fn a_queue_model_is_asked_for_many_sequences() {
     let said = oddsmith(data.path(), &["queue", "--sequence", file]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("no model"), "{said:?}");
+}
+
+#[test]
+fn a_queue_model_that_is_asked_nothing_says_so() {
+    let data = support::data();
+    let empty = data.path().join("empty.jsonl");
+    std::fs::write(&empty, "\n").expect("a file");
+    for (file, code, word) in [(empty, 1, "holds no sequence"), (data.path().join("missing.jsonl"), 2, "missing.jsonl")]
+    {
+        let said = oddsmith(data.path(), &["queue", "--sequence", &file.to_string_lossy()]);
+        assert_eq!(said.code, code, "{said:?}");
+        assert!(said.err.contains(word) && said.out.is_empty(), "{said:?}");
+    }
 }

@@ -286,6 +286,29 @@ fn a_recorder_that_was_killed_goes_on_and_states_the_gap_to_the_frame() {
     let streamed = before.iter().chain(&after).filter(|(socket, ..)| socket.is_some());
     let spoken = streamed.filter(|(.., frame)| String::from_utf8_lossy(frame).contains("\"asset_id\"")).count();
     assert_eq!(certified, spoken as u64, "every frame that was written is certified, and no other");
+
+    // A backtest reads the certificates: what they do not prove is a hole, and nobody runs across it without being told.
+    let folder = trial.folder().display().to_string();
+    let arguments = ["backtest", &folder, "--no-journals", "--assume-fee", "0"];
+    let refused = oddsmith(trial.data.path(), &arguments);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("the recorder's certificate names it"), "{refused:?}");
+    let told = oddsmith(trial.data.path(), &[&arguments[..], &["--across-gaps", "--json"]].concat());
+    assert_eq!(told.code, 0, "{told:?}");
+    let told: Value = serde_json::from_str(&told.out).expect("an object");
+    let certified = |hole: &&Value| hole["evidence"] == "certificate";
+    let holes: Vec<&Value> = told["survey"]["holes"].as_array().expect("holes").iter().filter(certified).collect();
+    assert_eq!(holes.len(), 2, "one of each market: {holes:?}");
+    assert!(told["survey"]["sessions"].as_array().is_some_and(|sessions| sessions.len() >= 2), "{}", told["survey"]);
+    // Without its certificates nothing of the recording is proven.
+    for day in days(&trial.folder()) {
+        for name in ["coverage.jsonl", "coverage.open.jsonl"] {
+            let _ = std::fs::remove_file(day.join(name));
+        }
+    }
+    let refused = oddsmith(trial.data.path(), &arguments);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("no certificate proves that nothing is missing"), "{refused:?}");
 }
 
 #[test]
@@ -308,6 +331,10 @@ fn files_are_rotated_and_each_can_be_read_by_itself() {
     for day in &days[1..] {
         assert!(std::fs::read_to_string(day.join("markets.jsonl")).expect("cards").lines().count() == 2);
     }
+    // Periods and hours that lie one behind the other leave no hole between them.
+    let folder = trial.folder().display().to_string();
+    let whole = oddsmith(trial.data.path(), &["backtest", &folder, "--no-journals", "--json"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
     let total: u64 = trial.certificates().iter().map(|certificate| certificate.frames).sum();
     let files = trial.files();
     let written: usize =

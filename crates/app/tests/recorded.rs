@@ -47,6 +47,8 @@ fn a_dry_run_says_what_it_would_have_sent_and_replays() {
     assert_eq!(changed.status.code(), Some(1));
     let told = String::from_utf8_lossy(&changed.stdout).into_owned();
     assert!(told.contains("target_spread") && told.contains("event.decision"), "{told}");
+    let run = std::fs::read_dir(data.join("runs")).expect("runs").flatten().next().expect("a run").path();
+    support::replay::assert_replays_and_names_changes(&data, &run, constant);
 }
 
 #[test]
@@ -56,7 +58,7 @@ fn recordings_that_cannot_be_run_are_named() {
     std::fs::write(&empty, "").expect("a file");
     for (file, code, word) in [
         (empty, 2, "no market"),
-        (dir.path().join("missing.jsonl"), 1, "missing.jsonl"),
+        (dir.path().join("missing.jsonl"), 2, "missing.jsonl"),
         ("-".into(), 2, "standard input"),
     ] {
         let run = oddsmith(&dir.path().join("data")).args(["run", "--input"]).arg(&file).output().expect("it runs");

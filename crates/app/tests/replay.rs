@@ -5,11 +5,13 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use oddsmith_backtest::simulate;
 use oddsmith_domain::{Address, Input, MarketCard, Payer, RunId, Setup, Shares, Tick, Time, TokenId};
 use oddsmith_domain::{ConditionId, FeeSchedule, MarketSource};
 use oddsmith_engine::{Engine, EngineConfig};
-use oddsmith_journal::{Encoder, Kind, Options, Reader, RecordHead, Writer};
+use oddsmith_journal::{Encoder, Kind, Options, RecordHead, Writer};
 use support::oddsmith;
+use support::replay::{alter, assert_replays_and_names_changes};
 
 const CONDITION: &str = "0x00000000000000000000000000000000000000000000000000000000000000aa";
 
@@ -96,22 +98,6 @@ fn record(data: &Path) -> std::path::PathBuf {
     recorder.hand(&Input::Tick);
     recorder.writer.close().expect("closes");
     dir
-}
-
-/// Writes the journal again with one record's payload changed: every checksum is right, one input is not what it was.
-fn alter(from: &Path, to: &Path, kind: Kind, change: impl Fn(&mut Vec<u8>) -> bool) {
-    let mut reader = Reader::open(from).expect("opens");
-    let mut writer = Writer::create(to, reader.run(), &options()).expect("a journal");
-    let mut changed = 0;
-    while let Some(record) = reader.next().expect("valid") {
-        let mut payload = record.payload.to_vec();
-        if record.head.kind == kind && changed == 0 && change(&mut payload) {
-            changed += 1;
-        }
-        writer.append(&record.head, &payload).expect("room");
-    }
-    assert_eq!(changed, 1, "one record was to be changed");
-    writer.close().expect("closes");
 }
 
 #[test]
@@ -241,4 +227,41 @@ fn what_is_not_there_is_said() {
         assert!(result.err.contains(told) && result.out.is_empty(), "{arguments:?}: {result:?}");
         assert_eq!(result.err.lines().count(), 1, "one sentence: {result:?}");
     }
+}
+
+const SPREAD: &str = "engine.instances.0.strategy.skewed_maker.target_spread=0.09";
+
+/// A simulated run and each run of its chain of restarts: the process is killed in the middle of writes, and begun again.
+#[test]
+fn simulated_runs_and_their_restarts_replay() {
+    let data = support::data();
+    let dir = data.path().join("simulated");
+    let plan =
+        simulate::Plan { parts: 2, part_s: 120, faults_per_hour: 300, ..simulate::Plan::usual(5, 0, dir.clone()) };
+    let kinds = plan.kinds.iter().copied().filter(|kind| kind.words().contains("kill")).collect();
+    let tally = simulate::run(simulate::Plan { kinds, keep: true, ..plan }).unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(tally.restarts > 0, "{tally:?}");
+    for run in 0..=tally.restarts {
+        let run = dir.join(format!("run-{run:03}"));
+        let path = run.to_string_lossy();
+        let replay = oddsmith(data.path(), &["replay", &path]);
+        assert!(replay.code == 0 && replay.out.contains("identical"), "{path}: {replay:?}");
+        let audit = oddsmith(data.path(), &["audit", &path]);
+        assert_eq!(audit.code, 0, "{path}: {audit:?}");
+    }
+    let last = dir.join(format!("run-{:03}", tally.restarts));
+    assert_replays_and_names_changes(data.path(), &last, SPREAD);
+}
+
+/// What `simulate --keep` leaves is a run like any other.
+#[test]
+fn a_simulation_keeps_its_journals_when_told() {
+    let data = support::data();
+    let ran = oddsmith(data.path(), &["simulate", "--seeds", "1", "--hours", "0", "--keep"]);
+    let folder = data.path().join("simulations");
+    let process = std::fs::read_dir(&folder).expect("kept").flatten().next().expect("one process").path();
+    assert!(ran.out.contains(&process.display().to_string()), "{ran:?}");
+    let run = process.join("seed-1").join("run-000");
+    let replay = oddsmith(data.path(), &["replay", &run.to_string_lossy()]);
+    assert!(replay.code == 0 && replay.out.contains("identical"), "{replay:?}");
 }

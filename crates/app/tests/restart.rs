@@ -13,6 +13,7 @@ use oddsmith_journal::{Kind, Reader, decode_input, decode_output};
 use oddsmith_polymarket::AssetTable;
 use support::live::{Live, account, cards, figure, venue_flags};
 use support::oddsmith;
+use support::replay::assert_replays_and_names_changes;
 
 fn start(data: &Path, exchange: &Running, more: &[&str]) -> Live {
     let flags = venue_flags(exchange);
@@ -133,6 +134,33 @@ fn killed_again_and_again_it_agrees_with_the_exchange_to_the_millionth() {
     assert!(end.fills.len() > 3, "{} fills", end.fills.len());
     assert_agrees(data.path(), &exchange);
     assert_every_run_replays(data.path());
+    assert_the_chain_is_one_report(data.path(), runs.len());
+    // Any of them names what was changed.
+    let spread = "engine.instances.0.strategy.skewed_maker.target_spread=0.09";
+    assert_replays_and_names_changes(data.path(), &runs.last().expect("a run").0, spread);
+}
+
+/// The report of all runs together sums to the ledger that the last of them ended with.
+fn assert_the_chain_is_one_report(data: &Path, runs: usize) {
+    let report = |more: &[&str]| -> serde_json::Value {
+        let said = oddsmith(data, &[&["report", "latest", "--json"], more].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        serde_json::from_str(&said.out).expect("an object")
+    };
+    let (chain, last) = (report(&["--chain"]), report(&[]));
+    let amount = |value: &serde_json::Value| -> Usdc { value.as_str().expect("an amount").parse().expect("an amount") };
+    let total = &chain["attribution"]["total"];
+    assert_eq!(total["total"], last["attribution"]["total"]["total"]);
+    let parts: Usdc =
+        total.as_object().expect("parts").iter().filter(|(name, _)| *name != "total").map(|(_, v)| amount(v)).sum();
+    assert_eq!(parts, amount(&total["total"]), "{total}");
+    assert_eq!(chain["joined"][0], "chain");
+    let own = chain["joined"][1].as_array().expect("runs");
+    assert_eq!(own.len(), runs);
+    let earned: Usdc = own.iter().map(|run| amount(&run["profit"])).sum();
+    assert_eq!(earned + amount(&total["carried"]), amount(&total["total"]));
+    let page = oddsmith(data, &["report", "latest", "--chain", "--out", "-"]);
+    assert!(page.out.contains(&format!("{runs} runs")) && page.out.contains("they agree"), "{}", page.err);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use oddsmith_exchange::server::{Server, ServerConfig};
 use oddsmith_polymarket::AssetTable;
 use support::live::{Live, account, assert_replays, figure, venue_flags};
 use support::oddsmith;
+use support::replay::assert_replays_and_names_changes;
 
 #[test]
 fn quotes_on_the_built_in_exchange_and_leaves_nothing_behind() {
@@ -21,7 +22,9 @@ fn quotes_on_the_built_in_exchange_and_leaves_nothing_behind() {
     for part in ["nothing of ours is left at the venue", "cash ", "tick to order: p50", "POST   /order", "journal: "] {
         assert!(said.contains(part), "{part} in {said}");
     }
-    assert_replays(data.path());
+    let run = std::fs::read_dir(data.path().join("runs")).expect("runs").flatten().next().expect("a run").path();
+    let spread = "engine.instances.0.strategy.skewed_maker.target_spread=0.09";
+    assert_replays_and_names_changes(data.path(), &run, spread);
 }
 
 /// `kill -9` loses nothing: what was sent is written down, and can be run again.

@@ -9,6 +9,7 @@ use oddsmith_backtest::trial::{
 use oddsmith_domain::{Event, Input, Output, OutputBody, RunId, Time, Usdc};
 use oddsmith_engine::{EngineConfig, InstanceConfig};
 use oddsmith_paper::PaperSettings;
+use oddsmith_report::Record;
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -112,7 +113,9 @@ impl Client for Runs {
         Ok((setting, Box::new(Tape(told))))
     }
 
-    fn end(&mut self, _: usize, measured: Measured) {
+    fn end(&mut self, _: usize, measured: Measured, mut record: Record) {
+        record.finish();
+        assert_eq!(record.total(), measured.split, "the record tells what was measured");
         self.measured.push(measured);
     }
 }

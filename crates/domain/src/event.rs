@@ -399,4 +399,14 @@ pub enum Event {
         /// Where it stands now.
         listing: Listing,
     },
+    /// What an instance's own model says that a YES share is worth, once a minute at most. It decides nothing; how a market was decided
+    /// tells how good it was.
+    FairValue {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The fair value of YES, rounded to the nearest price unit.
+        yes: Price,
+    },
 }

@@ -39,6 +39,7 @@ impl Engine {
         self.follow_signals(index, decision.opportunities(), now, out);
         self.scratch.decision = decision;
         self.accept_decision(index, out);
+        self.tell_fair_values(index, now, out);
         self.accept_basket(index, now, out);
     }
 

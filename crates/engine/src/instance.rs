@@ -67,6 +67,8 @@ pub(crate) struct Wanted {
     pub(crate) loss: Usdc,
     /// The last residual that was told.
     pub(crate) residual: Option<(Side, Shares)>,
+    /// When the instance's fair value was told last, on the monotonic clock.
+    pub(crate) valued_at: Option<u64>,
 }
 
 /// A price of a token's side.

@@ -42,6 +42,7 @@ mod discipline;
 mod doubt;
 pub mod eval;
 mod evaluate;
+mod fair_value;
 mod figures;
 mod gateway;
 mod guard;

@@ -197,6 +197,9 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::SlowEvaluation { instance, .. } => (Kind::SLOW_EVALUATION, Ids { instance: Some(*instance), ..none }),
         Event::Unfamiliar { .. } => (Kind::UNFAMILIAR, none),
         Event::Listing { market, .. } => (Kind::LISTING, Ids { market: Some(*market), ..none }),
+        Event::FairValue { instance, market, .. } => {
+            (Kind::FAIR_VALUE, Ids { market: Some(*market), instance: Some(*instance), ..none })
+        }
     }
 }
 

@@ -188,6 +188,8 @@ kinds! {
     LISTING = 0x250, "event.listing";
     /// The venue said more than is known.
     UNFAMILIAR = 0x251, "event.unfamiliar";
+    /// An instance stated what an outcome is worth.
+    FAIR_VALUE = 0x252, "event.fair_value";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

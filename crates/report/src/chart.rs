@@ -67,8 +67,8 @@ pub(crate) struct Chart {
     pub(crate) marks: Vec<Marks>,
     /// Whether zero is always to be seen.
     pub(crate) zero: bool,
-    /// Whether time is counted from the beginning, not by the clock.
-    pub(crate) elapsed: bool,
+    /// Time is counted from this moment, not by the clock.
+    pub(crate) elapsed: Option<f64>,
     /// The time that is shown; that of the points if not given.
     pub(crate) span: Option<(f64, f64)>,
 }
@@ -179,7 +179,7 @@ impl Chart {
             .bold_line_style(grid)
             .axis_style(grid)
             .label_style(text(15))
-            .x_label_formatter(&|at| if elapsed { lasted(*at) } else { clock(*at, x.1 - x.0) })
+            .x_label_formatter(&|at| elapsed.map_or_else(|| clock(*at, x.1 - x.0), |from| lasted(*at - from)))
             .y_label_formatter(&|value| amount(*value, y.1 - y.0))
             .draw()?;
         for line in &self.lines {
@@ -221,6 +221,54 @@ impl Bars<'_> {
             let right = text(15).pos(Pos::new(HPos::Right, VPos::Center));
             root.draw(&Text::new(name.clone(), (names, y + 8), right.clone()))?;
             root.draw(&Text::new(format!("{value:+.*}", self.decimals), (width - 6, y + 8), right))?;
+        }
+        Ok(())
+    }
+}
+
+/// Brackets with names: for each row the profits under the assumptions, the most pessimistic first.
+pub(crate) struct Brackets<'a> {
+    pub(crate) rows: &'a [(String, Vec<f64>)],
+}
+
+impl Brackets<'_> {
+    /// Draws them.
+    pub(crate) fn draw(&self, title: &str) -> String {
+        let height = 30 * self.rows.len() as u32 + 40;
+        both(title, [height, height], |root| self.on(root))
+    }
+
+    /// A line from the lowest to the highest, and on it a bar for each assumption, the first one on top.
+    fn on(&self, root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn {
+        let width = root.dim_in_pixel().0 as i32;
+        let names = if width < 600 { 120 } else { 190 };
+        let room = f64::from(width - names - 40);
+        let (low, high) = range(self.rows.iter().flat_map(|row| row.1.iter().copied()), true, 0.04);
+        let at = |value: f64| names + 14 + ((value - low) / (high - low) * room) as i32;
+        let last = 30 * self.rows.len() as i32 + 6;
+        root.draw(&PathElement::new(vec![(at(0.0), 4), (at(0.0), last)], Ink::Text.stand_in()))?;
+        let middle = text(14).pos(Pos::new(HPos::Center, VPos::Top));
+        for value in [low, 0.0, high] {
+            let far = value == 0.0 || (at(value) - at(0.0)).abs() > 60;
+            if far {
+                root.draw(&Text::new(amount(value, high - low), (at(value), last + 8), middle.clone()))?;
+            }
+        }
+        for (row, (name, values)) in (0..).zip(self.rows) {
+            let y = 30 * row + 6;
+            let right = text(15).pos(Pos::new(HPos::Right, VPos::Center));
+            root.draw(&Text::new(name.clone(), (names, y + 12), right))?;
+            let (least, most) =
+                values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+            if least.is_finite() {
+                root.draw(&PathElement::new(vec![(at(least), y + 12), (at(most), y + 12)], Ink::Grid.stand_in()))?;
+            }
+            for (nth, value) in (0..).zip(values) {
+                let ink = [Ink::Loss, Ink::Line(0)].get(nth as usize).copied().unwrap_or(Ink::Gain);
+                let top = y + 3 + 6 * nth;
+                let x = at(*value);
+                root.draw(&Rectangle::new([(x - 4, top), (x + 4, top + 6)], ink.stand_in().filled()))?;
+            }
         }
         Ok(())
     }

@@ -133,7 +133,7 @@ impl Comparison {
             let until = self.shift(report, vec![(report.began_s + report.span_s, 0.0)]).first().map(|end| end.0);
             Some(Line { ink: Ink::Line(n), points: self.shift(report, points?), steps: true, until })
         });
-        Chart { lines: lines.collect(), zero: true, elapsed: !self.by_clock, ..Chart::default() }
+        Chart { lines: lines.collect(), zero: true, elapsed: (!self.by_clock).then_some(0.0), ..Chart::default() }
     }
 
     fn profit(&self, first: &Report, second: &Report, out: &mut String) {

@@ -21,6 +21,8 @@
 //! Its parts sum to the ledger's profit, realised and not realised, to the millionth, because every part is a difference of the same
 //! quantity before and after something that happened; see [`Split`].
 
+//! Several runs become one report with [`Record::join`]: the runs of a chain of restarts, or the sessions of a backtest.
+//!
 //! # Reports
 //!
 //! [`Record::read`] gathers a journal, [`Report::new`] makes plain data of it, and the data becomes a page ([`page`]), JSON (it is
@@ -33,7 +35,10 @@ pub mod calibrate;
 mod chart;
 mod compare;
 mod fills;
+mod join;
+mod notes;
 mod orders;
+pub mod overview;
 mod page;
 mod record;
 mod report;
@@ -46,9 +51,11 @@ pub use attribution::{Attribution, HORIZON_NS};
 pub use books::Books;
 pub use compare::{Comparison, Differing, Pair, differing};
 pub use fills::{FillRow, HORIZONS_S, MarkoutRow, SETTLEMENT};
+pub use join::{Joined, Part};
+pub use notes::Stop;
 pub use orders::{AheadRow, OrderRow, OrderSums, Uptime};
 pub use page::page;
-pub use record::{Record, RecordError, Stop};
+pub use record::{Record, RecordError};
 pub use report::{Attributed, Identity, Latency, Line, MarketLine, Opinion, Report, UptimeLine};
 pub use series::Series;
 pub use split::Split;

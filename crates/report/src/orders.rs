@@ -91,6 +91,14 @@ pub struct Uptime {
     pub both_ns: u64,
 }
 
+impl Uptime {
+    fn add(&mut self, more: Uptime) {
+        self.none_ns += more.none_ns;
+        self.one_ns += more.one_ns;
+        self.both_ns += more.both_ns;
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Quotes {
     /// Working bids and asks, in YES terms.
@@ -269,6 +277,38 @@ impl Orders {
         self.quotes.values_mut().for_each(|quotes| quotes.pass(now));
         for (row, above) in self.by_ahead.iter_mut().skip(1).zip(AHEAD) {
             row.above = above;
+        }
+    }
+
+    /// Goes on with the orders of a later run, which are numbered alike.
+    pub(crate) fn go_on(&mut self, later: &mut Orders) {
+        let room = LISTED.saturating_sub(self.rows.len());
+        self.left_out += later.left_out + later.rows.len().saturating_sub(room) as u64;
+        self.rows.extend(later.rows.drain(..).take(room));
+        let (sums, more) = (&mut self.sums, later.sums);
+        sums.orders += more.orders;
+        sums.taken += more.taken;
+        sums.with_fill += more.with_fill;
+        sums.cancelled_unfilled += more.cancelled_unfilled;
+        sums.posted += more.posted;
+        sums.filled += more.filled;
+        sums.fast += more.fast;
+        for (row, more) in self.by_ahead.iter_mut().zip(later.by_ahead) {
+            row.orders += more.orders;
+            row.with_fill += more.with_fill;
+        }
+        for (place, quotes) in &later.quotes {
+            self.quotes.entry(*place).or_default().uptime.add(quotes.uptime);
+        }
+    }
+
+    /// Gives instances and markets other numbers.
+    pub(crate) fn renumber(&mut self, place: impl Fn((InstanceId, MarketId)) -> (InstanceId, MarketId)) {
+        for row in &mut self.rows {
+            (row.instance, row.market) = place((row.instance, row.market));
+        }
+        for (at, quotes) in std::mem::take(&mut self.quotes) {
+            self.quotes.entry(place(at)).or_default().uptime.add(quotes.uptime);
         }
     }
 

@@ -6,6 +6,7 @@ use oddsmith_domain::{Side, Usdc};
 
 use crate::chart::{Bars, Chart, Ink, LINES, Line, Marks, civil, escape, lasted};
 use crate::fills::HORIZONS_S;
+use crate::join::{Joined, Part};
 use crate::report::Report;
 use crate::split::Split;
 use crate::stats::{Calibration, Figure};
@@ -34,6 +35,9 @@ macro_rules! put {
 pub fn page(report: &Report) -> String {
     let mut body = String::new();
     head(report, &mut body);
+    if let Some((how, parts)) = &report.joined {
+        runs(*how, parts, &mut body);
+    }
     attribution(report, &mut body);
     profit(report, &mut body);
     markets(report, &mut body);
@@ -45,7 +49,16 @@ pub fn page(report: &Report) -> String {
     section(&mut body, "Statistics", "Each with the number of observations it rests on.");
     body += &figures(&report.statistics);
     config(report, &mut body);
-    whole(&format!("Run {}", short(&report.run.to_string())), &body)
+    whole(&title(report), &body)
+}
+
+fn title(report: &Report) -> String {
+    let run = short(&report.run.to_string());
+    match &report.joined {
+        None => format!("Run {run}"),
+        Some((Joined::Chain, parts)) => format!("Run {run} and the {} before it", parts.len().saturating_sub(1)),
+        Some((Joined::EndToEnd, _)) => report.identity.command.clone(),
+    }
 }
 
 /// A page around its body.
@@ -104,7 +117,7 @@ pub(crate) fn moment(at_s: f64) -> String {
     format!("{year}-{month:02}-{day:02} {hours:02}:{minutes:02}:{:02} UTC", seconds % 60)
 }
 
-fn cents(amount: Usdc) -> String {
+pub(crate) fn cents(amount: Usdc) -> String {
     let value = amount.to_f64();
     // An amount of less than half a cent is shown whole.
     if amount.is_zero() || value.abs() >= 0.005 { format!("{value:.2}") } else { amount.to_string() }
@@ -112,10 +125,13 @@ fn cents(amount: Usdc) -> String {
 
 fn head(report: &Report, out: &mut String) {
     let identity = &report.identity;
-    put!(out, "<h1>Run {}</h1>\n", escape(&short(&report.run.to_string())));
+    put!(out, "<h1>{}</h1>\n", escape(&title(report)));
     let total = &report.attribution.total;
     let tiles = [
-        ("profit of this run", format!("{} pUSD", cents(total.total - total.carried))),
+        (
+            if report.joined.is_some() { "profit of these runs" } else { "profit of this run" },
+            format!("{} pUSD", cents(total.total - total.carried)),
+        ),
         ("ledger, realised and not", format!("{} pUSD", cents(total.total))),
         ("fills", report.markouts.first().map_or(0, |all| all.fills).to_string()),
         ("orders", report.orders.orders.to_string()),
@@ -160,6 +176,34 @@ fn head(report: &Report, out: &mut String) {
             "<p class=\"warn\">{fills} fills and {orders} orders are in the sums, but not in markouts, charts and tables.</p>\n"
         );
     }
+}
+
+/// The runs that the page is made of.
+fn runs(how: Joined, parts: &[Part], out: &mut String) {
+    let words = match how {
+        Joined::Chain => {
+            "Each run took over the account of the one before it. The parts of profit are those of the runs together; what changed from \
+             the end of one to the beginning of the next is carried over."
+        }
+        Joined::EndToEnd => {
+            "Each run had an account of its own. They are laid end to end, whenever they were; times are those since the first began."
+        }
+    };
+    section(out, &format!("{} runs", parts.len()), words);
+    let rows: Vec<Vec<String>> = parts
+        .iter()
+        .map(|part| {
+            vec![
+                short(&part.run.to_string()),
+                moment(part.began_s),
+                lasted(part.span_s),
+                cents(part.profit),
+                part.fills.to_string(),
+                part.open_end.clone().unwrap_or_else(|| "closed".to_owned()),
+            ]
+        })
+        .collect();
+    *out += &table(&["run", "began", "for", "profit, pUSD", "fills", "its end"], &rows);
 }
 
 fn attribution(report: &Report, out: &mut String) {
@@ -219,7 +263,9 @@ fn profit(report: &Report, out: &mut String) {
     section(out, "Profit and drawdown", "In pUSD, realised and not, at the last mids.");
     let line = |points, steps, ink| Line { ink, points, steps, until: None };
     let span = span(report);
-    let chart = |points, ink| Chart { lines: vec![line(points, true, ink)], zero: true, span, ..Chart::default() };
+    let elapsed = elapsed(report);
+    let chart =
+        |points, ink| Chart { lines: vec![line(points, true, ink)], zero: true, span, elapsed, ..Chart::default() };
     *out += &chart(report.equity.points(STRETCHES), Ink::Line(0)).draw("Profit over time");
     *out += "<h3>Below the peak</h3>\n";
     *out += &chart(report.drawdown.points(STRETCHES), Ink::Loss).draw("Drawdown over time");
@@ -228,6 +274,11 @@ fn profit(report: &Report, out: &mut String) {
 /// The time that all charts of a run show.
 fn span(report: &Report) -> Option<(f64, f64)> {
     Some((report.began_s, report.began_s + report.span_s))
+}
+
+/// From when the charts count the time, if not by the clock: runs that are laid end to end were at other times.
+fn elapsed(report: &Report) -> Option<f64> {
+    matches!(report.joined, Some((Joined::EndToEnd, _))).then_some(report.began_s)
 }
 
 /// So many of something.
@@ -271,6 +322,7 @@ fn markets(report: &Report, out: &mut String) {
                 Marks { ink: Ink::Loss, up: false, points: thin(sales) },
             ],
             span: span(report),
+            elapsed: elapsed(report),
             ..Chart::default()
         };
         *out += &chart.draw("Mid and fills over time");
@@ -287,8 +339,14 @@ fn markets(report: &Report, out: &mut String) {
             steps: true,
             until: None,
         });
-        *out += &Chart { lines: lines.collect(), zero: true, span: span(report), ..Chart::default() }
-            .draw("Inventory over time");
+        *out += &Chart {
+            lines: lines.collect(),
+            zero: true,
+            span: span(report),
+            elapsed: elapsed(report),
+            ..Chart::default()
+        }
+        .draw("Inventory over time");
     }
     if report.markets.len() > CHARTS {
         put!(out, "<p>The {CHARTS} markets with the most fills of {}.</p>\n", report.markets.len());

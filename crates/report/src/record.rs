@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hdrhistogram::Histogram;
 use oddsmith_domain::{
-    Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketEvent, MarketId, Outcome, Output,
-    OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time, Usdc,
+    Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketEvent, MarketId, Mode, Outcome,
+    Output, OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time, Usdc,
 };
 use oddsmith_journal::{CodecError, Ending, ReadError, Reader, decode_input, decode_output};
 use sha2::{Digest, Sha256};
@@ -14,8 +13,11 @@ use thiserror::Error;
 
 use crate::attribution::Attribution;
 use crate::fills::{Fills, NewFill};
+use crate::join::{Joined, Part, span};
+use crate::notes::{Stop, Wait, word};
 use crate::orders::{Orders, yes_terms};
 use crate::series::Series;
+use crate::split::Split;
 use crate::stats::{DrawdownMeter, HalfLife};
 
 /// How often holdings are looked at for the half-life and the mean inventory.
@@ -56,7 +58,18 @@ pub(crate) struct MarketNote {
     pub(crate) pays: Option<Price>,
     /// What the mid said once a minute before it was decided.
     pub(crate) opinions: Vec<f64>,
+    /// The fair values that instances told before it was decided.
+    pub(crate) fair_values: BTreeMap<InstanceId, Vec<f64>>,
     asked_s: f64,
+}
+
+/// What an instance earned in a market, and what it holds there in the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Earned {
+    pub(crate) instance: InstanceId,
+    pub(crate) market: MarketId,
+    pub(crate) split: Split,
+    pub(crate) shares: [Shares; 2],
 }
 
 /// What an instance held in a market.
@@ -70,19 +83,6 @@ pub(crate) struct Holding {
     pub(crate) life: HalfLife,
     /// Sums over the looks: of the absolute inventory in shares, and of its value at the mid.
     pub(crate) looks: (f64, f64, u64),
-}
-
-/// Something that stopped trading somewhere, and why.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Stop {
-    /// Where: the wallet, a market, an instance.
-    pub scope: String,
-    /// Why.
-    pub cause: String,
-    /// When it began, in seconds since the Unix epoch.
-    pub from_s: f64,
-    /// When it ended; `None` if it had not when the run ended.
-    pub to_s: Option<f64>,
 }
 
 /// A run, gathered. See the [module](self).
@@ -119,25 +119,14 @@ pub struct Record {
     pub(crate) counts: BTreeMap<String, u64>,
     pub(crate) stops: Vec<Stop>,
     pub(crate) stops_left_out: u64,
-}
-
-/// How long something took, in microseconds.
-#[derive(Debug)]
-pub(crate) struct Wait(pub(crate) Histogram<u64>);
-
-impl Wait {
-    fn note(waits: &mut BTreeMap<&'static str, Wait>, stage: &'static str, ns: u64) {
-        // Two digits from a microsecond to an hour fit any machine.
-        let fresh = || Histogram::new_with_bounds(1, 3_600_000_000, 2).ok().map(Wait);
-        if !waits.contains_key(stage)
-            && let Some(wait) = fresh()
-        {
-            waits.insert(stage, wait);
-        }
-        if let Some(wait) = waits.get_mut(stage) {
-            wait.0.saturating_record((ns / 1_000).clamp(1, 3_600_000_000));
-        }
-    }
+    /// The names of the instances, by their numbers; known at the end.
+    pub(crate) names: Vec<String>,
+    /// What was earned where; known at the end.
+    pub(crate) lines: Vec<Earned>,
+    finished: bool,
+    /// The runs, if there are several.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) joined: Option<Joined>,
 }
 
 impl Record {
@@ -306,6 +295,12 @@ impl Record {
                 let note = self.markets.entry(*market).or_default();
                 (note.slug, note.question) = (card.slug.clone(), card.question.clone());
             }
+            Event::FairValue { instance, market, yes } => {
+                let note = self.markets.entry(*market).or_default();
+                if note.pays.is_none() {
+                    note.fair_values.entry(*instance).or_default().push(yes.to_f64());
+                }
+            }
             Event::Resolved { market, yes, .. } => {
                 let note = self.markets.entry(*market).or_default();
                 note.pays = Some(*yes);
@@ -330,6 +325,10 @@ impl Record {
                 if matches!(cause, CapitalCause::Deposit | CapitalCause::Withdrawal) {
                     self.outside += *change;
                 }
+            }
+            Event::Decision { mode: Mode::Stop, reasons, .. } => {
+                let why = reasons.iter().map(word).collect::<Vec<_>>().join(", ");
+                self.count(format!("decided not to quote: {}", if why.is_empty() { "no reason" } else { &why }));
             }
             Event::Denied { denial, .. } => self.count(format!("order not built: {}", word(denial))),
             Event::Withdrawn { why, .. } => self.count(format!("order withdrawn: {}", word(why))),
@@ -369,10 +368,14 @@ impl Record {
     }
 
     fn stop(&mut self, scope: String, cause: String) {
+        self.add_stop(Stop { scope, cause, from_s: seconds(self.now), to_s: None });
+    }
+
+    pub(crate) fn add_stop(&mut self, stop: Stop) {
         if self.stops.len() >= STOPS {
             self.stops_left_out += 1;
         } else {
-            self.stops.push(Stop { scope, cause, from_s: seconds(self.now), to_s: None });
+            self.stops.push(stop);
         }
     }
 
@@ -415,18 +418,49 @@ impl Record {
         self.capital.map_or(0.0, Usdc::to_f64)
     }
 
-    fn finish(&mut self) {
+    /// The run is over: nothing more comes. A second time changes nothing.
+    pub fn finish(&mut self) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
         if self.began.is_some() {
             self.note_profit();
         }
         self.orders.finish(self.now);
         let books = self.attribution.books();
         self.fills.finish(|market| books.is_decided(market).then(|| books.mark(market)).flatten());
+        self.names = self.attribution.names().to_vec();
+        let held: BTreeMap<_, _> =
+            self.attribution.accounts().map(|(i, m, account)| ((i, m), account.shares)).collect();
+        let earned = self.attribution.lines().map(|(instance, market, split)| {
+            let shares = held.get(&(instance, market)).copied().unwrap_or_default();
+            Earned { instance, market, split, shares }
+        });
+        self.lines = earned.collect();
+    }
+
+    /// What everything earned, once it is finished.
+    #[must_use]
+    pub fn total(&self) -> Split {
+        self.lines.iter().map(|earned| earned.split).sum()
+    }
+
+    /// Profit over time, in dollars, once it is finished.
+    #[must_use]
+    pub fn equity(&self) -> &Series {
+        &self.equity
+    }
+
+    /// Where profit came from, so far.
+    #[must_use]
+    pub const fn attribution(&self) -> &Attribution {
+        &self.attribution
     }
 
     /// An instance's name.
     pub(crate) fn name(&self, instance: InstanceId) -> String {
-        match self.attribution.names().get(usize::from(instance.0)) {
+        let names = if self.finished { self.names.as_slice() } else { self.attribution.names() };
+        match names.get(usize::from(instance.0)) {
             Some(name) => name.clone(),
             None => "nobody".to_owned(),
         }
@@ -443,7 +477,7 @@ impl Record {
 
     /// The seconds from the first record to the last.
     pub(crate) fn span_s(&self) -> f64 {
-        self.began.map_or(0.0, |began| self.now.since(began) as f64 / 1e9)
+        span(self.began, self.now)
     }
 }
 
@@ -455,17 +489,4 @@ pub(crate) fn seconds(time: Time) -> f64 {
 /// A side and a price as they are for YES.
 pub(crate) fn in_yes(asset: AssetId, side: Side, price: Price) -> (Side, Price) {
     yes_terms(asset.outcome(), side, price)
-}
-
-/// A value of the domain in words.
-fn word(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    let mut out = String::with_capacity(text.len() + 8);
-    for (at, c) in text.char_indices() {
-        if c.is_uppercase() && at > 0 && out.ends_with(|c: char| c.is_lowercase()) {
-            out.push(' ');
-        }
-        out.extend(c.to_lowercase());
-    }
-    out
 }

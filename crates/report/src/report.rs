@@ -1,13 +1,15 @@
 //! What a report says of a run, as plain data: the page, the JSON and the tables are made from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_domain::{InstanceId, MarketId, RunId, Side, Usdc};
 use serde::Serialize;
 
 use crate::fills::{FillRow, MarkoutRow, markouts};
+use crate::join::{Joined, Part};
+use crate::notes::Stop;
 use crate::orders::{AheadRow, OrderRow, OrderSums, Uptime};
-use crate::record::{Record, Stop};
+use crate::record::Record;
 use crate::series::Series;
 use crate::split::Split;
 use crate::stats::{
@@ -132,6 +134,8 @@ pub struct Report {
     pub config_sha256: String,
     /// The engine's configuration.
     pub config: serde_json::Value,
+    /// The runs, if the report is one of several: how they belong together, and each of them.
+    pub joined: Option<(Joined, Vec<Part>)>,
     /// The run whose facts it took over.
     pub restored: Option<RunId>,
     /// Why the end of the journal is not the end of the run, if so.
@@ -190,7 +194,8 @@ pub struct Report {
 impl Report {
     /// The report of a record.
     #[must_use]
-    pub fn new(record: Record, identity: Identity) -> Report {
+    pub fn new(mut record: Record, identity: Identity) -> Report {
+        record.finish();
         let setup = record.setup.clone();
         let markouts = groups(&record.fills.rows);
         Report {
@@ -200,6 +205,7 @@ impl Report {
             seed: setup.as_ref().map(|setup| hex::encode(setup.seed)).unwrap_or_default(),
             config_sha256: record.config_hash.clone(),
             config: setup.and_then(|setup| serde_json::from_str(&setup.config).ok()).unwrap_or_default(),
+            joined: record.joined.map(|how| (how, record.parts.clone())),
             restored: record.restored,
             open_end: record.closed.map(str::to_owned),
             began_s: record.began.map_or(0.0, crate::record::seconds),
@@ -218,7 +224,7 @@ impl Report {
             latencies: latencies(&record),
             stops_left_out: record.stops_left_out,
             left_out: [record.fills.left_out, record.orders.left_out],
-            names: record.attribution.names().to_vec(),
+            names: record.names.clone(),
             equity: record.equity,
             drawdown: record.drawdown,
             counts: record.counts,
@@ -242,23 +248,19 @@ impl Report {
 }
 
 fn attributed(record: &Record) -> Attributed {
-    let attribution = &record.attribution;
     let (mut instances, mut markets) = (BTreeMap::<String, Split>::new(), BTreeMap::<String, Split>::new());
-    let held = |instance, market| {
-        let mut accounts = attribution.accounts();
-        accounts.find(|(i, m, _)| (*i, *m) == (instance, market)).map_or_else(Default::default, |(_, _, a)| a.shares)
-    };
-    let lines: Vec<Line> = attribution
-        .lines()
-        .map(|(instance, market, split)| {
-            let (name, slug) = (record.name(instance), record.slug(market));
-            *instances.entry(name.clone()).or_default() += split;
-            *markets.entry(slug.clone()).or_default() += split;
-            Line { instance: name, market: slug, shares: held(instance, market), split }
+    let lines: Vec<Line> = record
+        .lines
+        .iter()
+        .map(|earned| {
+            let (name, slug) = (record.name(earned.instance), record.slug(earned.market));
+            *instances.entry(name.clone()).or_default() += earned.split;
+            *markets.entry(slug.clone()).or_default() += earned.split;
+            Line { instance: name, market: slug, shares: earned.shares, split: earned.split }
         })
         .collect();
     let (instances, markets) = (instances.into_iter().collect(), markets.into_iter().collect());
-    Attributed { total: attribution.split(), instances, markets, lines }
+    Attributed { total: record.total(), instances, markets, lines }
 }
 
 fn markets(record: &Record) -> Vec<MarketLine> {
@@ -366,7 +368,7 @@ fn statistics(record: &Record) -> Vec<Figure> {
 fn trading(record: &Record, out: &mut Vec<Figure>) {
     let rows: Vec<&FillRow> = record.fills.rows.iter().filter(|row| !row.undone).collect();
     let shares: f64 = rows.iter().map(|row| row.size.to_f64()).sum();
-    let total = record.attribution.split();
+    let total = record.total();
     let own = (total.total - total.carried).to_f64();
     out.push(Figure::new("profit a share traded, dollars", (shares > 0.0).then(|| own / shares), rows.len(), FILLS));
     let captured: Vec<f64> = rows.iter().filter_map(|row| row.markouts[2]).collect();
@@ -398,8 +400,8 @@ fn trading(record: &Record, out: &mut Vec<Figure>) {
         out.push(Figure::new(name, value, holding.life.n(), RETURNS));
     }
     let mut by_market = BTreeMap::<MarketId, f64>::new();
-    for (_, market, split) in record.attribution.lines() {
-        *by_market.entry(market).or_default() += (split.total - split.carried).to_f64();
+    for earned in &record.lines {
+        *by_market.entry(earned.market).or_default() += (earned.split.total - earned.split.carried).to_f64();
     }
     let blocks: Vec<f64> = by_market.into_values().collect();
     let range = bootstrap(&blocks, 1, |blocks| Some(blocks.iter().sum::<f64>()));
@@ -418,23 +420,37 @@ fn uptime(record: &Record) -> Vec<UptimeLine> {
         .collect()
 }
 
+/// What was said of an outcome, and whether it came true.
+type Statements = Vec<(f64, bool)>;
+
 fn opinions(record: &Record) -> Vec<Opinion> {
-    let mut statements = Vec::new();
+    let (mut mids, mut own) = (Statements::new(), BTreeMap::<InstanceId, Statements>::new());
+    let mut believed = BTreeSet::new();
     for note in record.markets.values() {
+        believed.extend(note.fair_values.keys().copied());
         let Some(pays) = note.pays.map(|pays| pays.units()).filter(|pays| matches!(pays, 0 | 10_000)) else { continue };
-        statements.extend(note.opinions.iter().map(|mid| (*mid, pays > 0)));
+        mids.extend(note.opinions.iter().map(|mid| (*mid, pays > 0)));
+        for (instance, values) in &note.fair_values {
+            own.entry(*instance).or_default().extend(values.iter().map(|value| (*value, pays > 0)));
+        }
     }
-    let book = match statements.is_empty() {
-        true => Err("no market that the run saw was decided for one outcome".to_owned()),
-        false => Ok(calibrate(&statements)),
+    let undecided = "no market of which it was said was decided for one outcome";
+    let judged = |statements: &Statements| {
+        if statements.is_empty() { Err(undecided.to_owned()) } else { Ok(calibrate(statements)) }
     };
-    vec![
-        Opinion {
-            source: "strategies".to_owned(),
-            calibration: Err("the decisions of this run state no probability".to_owned()),
-        },
-        Opinion { source: "the book's mid, once a minute".to_owned(), calibration: book },
-    ]
+    let mut all: Vec<Opinion> = believed
+        .iter()
+        .map(|instance| Opinion {
+            source: format!("the probability that {} states, once a minute", record.name(*instance)),
+            calibration: judged(own.get(instance).unwrap_or(&Vec::new())),
+        })
+        .collect();
+    if all.is_empty() {
+        let none = "no strategy of this run states a probability".to_owned();
+        all.push(Opinion { source: "strategies".to_owned(), calibration: Err(none) });
+    }
+    all.push(Opinion { source: "the book's mid, once a minute".to_owned(), calibration: judged(&mids) });
+    all
 }
 
 fn latencies(record: &Record) -> Vec<Latency> {

@@ -61,6 +61,13 @@ impl Series {
         }
     }
 
+    /// Takes another line's values, moved by so much in time and in value. They are not before the last one here.
+    pub(crate) fn append(&mut self, other: &Series, seconds: f64, value: f64) {
+        for (at, v) in other.points(usize::MAX) {
+            self.push_change(at + seconds, v + value);
+        }
+    }
+
     fn halve(&mut self) {
         let (Some(first), Some((end, _))) = (self.stretches.first(), self.last) else { return };
         self.width = (self.width * 2.0).max((end - first.begin()) / (MOST / 2) as f64);

@@ -171,6 +171,14 @@ impl HalfLife {
         }
     }
 
+    /// Goes on with what was looked at later. Between the two nothing is compared.
+    pub(crate) fn go_on(&mut self, later: &HalfLife) {
+        self.last = later.last;
+        self.cross += later.cross;
+        self.square += later.square;
+        self.n += later.n;
+    }
+
     /// How much of it is left from one look to the next.
     #[must_use]
     pub fn persistence(&self) -> Option<f64> {

@@ -22,7 +22,7 @@ pub fn tables(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// A field: quoted where it has to be.
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 

@@ -12,6 +12,7 @@ pub struct Decision {
     used: usize,
     basket: Option<Basket>,
     opportunities: Vec<(MarketId, Opportunity)>,
+    fair_values: Vec<(MarketId, f64)>,
 }
 
 /// What an instance sees in a market beyond quoting. It opens the trading state in which the matching buys are allowed.
@@ -94,6 +95,7 @@ impl Decision {
         self.used = 0;
         self.basket = None;
         self.opportunities.clear();
+        self.fair_values.clear();
     }
 
     /// Asks for a basket. It is accepted once, and only while no other of the instance is on its way.
@@ -116,6 +118,18 @@ impl Decision {
     #[must_use]
     pub fn opportunities(&self) -> &[(MarketId, Opportunity)] {
         &self.opportunities
+    }
+
+    /// States what a YES share is worth by the strategy's own model: a probability from outside, not one read from the book. It decides
+    /// nothing; it is written down so that it can be judged by how the market was decided.
+    pub fn values(&mut self, market: MarketId, yes: f64) {
+        self.fair_values.push((market, yes));
+    }
+
+    /// The fair values that were stated, in the order in which they were.
+    #[must_use]
+    pub fn fair_values(&self) -> &[(MarketId, f64)] {
+        &self.fair_values
     }
 
     /// Begins a complete new set for a market.

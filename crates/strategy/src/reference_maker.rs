@@ -287,12 +287,8 @@ impl ReferenceMaker {
         Around { bid: centre - half, ask: centre + half }
     }
 
-    fn evaluate_market(&mut self, market: &MarketView<'_>, now: Time, rest: &mut Rest) {
-        let setting = match self.setting(market, now) {
-            Ok(setting) => setting,
-            Err(reason) => return rest.stop(reason),
-        };
-        let half = match self.half(&setting) {
+    fn quote(&self, market: &MarketView<'_>, setting: &Setting, rest: &mut Rest) {
+        let half = match self.half(setting) {
             Ok(half) => half,
             Err(reason) => return rest.stop(reason),
         };
@@ -302,7 +298,7 @@ impl ReferenceMaker {
         let p = &self.parameters;
         let most = p.max_shares.to_f64() * libm::sqrt(setting.tau / p.full_size_s as f64).min(1.0);
         let u = (setting.net / most).clamp(-1.0, 1.0);
-        let Around { bid, ask } = self.around(&setting, half, u);
+        let Around { bid, ask } = self.around(setting, half, u);
         let (Some(best_bid), Some(best_ask)) = (market.best_of_others(Side::Buy), market.best_of_others(Side::Sell))
         else {
             return rest.stop(Reason::NoBook);
@@ -356,8 +352,15 @@ impl Strategy for ReferenceMaker {
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
         for market in view.markets {
+            let setting = self.setting(market, view.now);
+            if let Ok(setting) = &setting {
+                decision.values(market.id, setting.fair);
+            }
             let rest = decision.set(market.id, Mode::Normal);
-            self.evaluate_market(market, view.now, rest);
+            match setting {
+                Ok(setting) => self.quote(market, &setting, rest),
+                Err(reason) => rest.stop(reason),
+            }
         }
     }
 }

@@ -272,6 +272,9 @@ impl Strategy for Temporal {
         for market in view.markets {
             let mut figures = Figures::new();
             let found = self.signal(view, market, &mut figures);
+            if let Some(truth) = market.truth.filter(|truth| truth.clear_rules) {
+                decision.values(market.id, truth.probability);
+            }
             let rest = decision.set(market.id, Mode::Stop);
             rest.figures = figures;
             match found {

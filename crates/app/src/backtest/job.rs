@@ -5,6 +5,7 @@ use std::time::Instant;
 use oddsmith_backtest::trial::{self, Client, Material, Measured, Recorder, Setting, Stretch, TrialError, Unrecorded};
 use oddsmith_domain::{Input, Output, RunId, Time};
 use oddsmith_paper::PaperSettings;
+use oddsmith_report::{Joined, Record};
 use serde_json::Value;
 
 use super::progress::Counter;
@@ -32,22 +33,26 @@ pub struct Job<'j> {
     pub journals: Option<&'j DataDir>,
 }
 
-/// Carries a job out.
+/// Carries a job out: what it came to, and the record of all its sessions laid end to end.
 ///
 /// # Errors
 /// [`Failure`] when a recording cannot be read or a journal cannot be written.
-pub fn carry_out(job: &Job<'_>, counter: &Counter) -> Result<Done, Failure> {
+pub fn carry_out(job: &Job<'_>, counter: &Counter) -> Result<(Done, Option<Record>), Failure> {
     let began = Instant::now();
-    let mut steps = Steps { job, counter, sessions: Vec::new(), run: None, failure: None };
+    let mut steps = Steps { job, counter, sessions: Vec::new(), record: None, run: None, failure: None };
     let ended = trial::run(job.material, job.sessions, &mut steps);
     if let Some(failure) = steps.failure {
         return Err(failure);
     }
     match ended {
         Ok(()) => {
-            Ok(Done { sessions: steps.sessions, seconds: began.elapsed().as_secs_f64(), entries: counter.count() })
+            let (seconds, entries) = (began.elapsed().as_secs_f64(), counter.count());
+            let done = Done { sessions: steps.sessions, seconds, entries, equity: Vec::new(), page: None };
+            Ok((done, steps.record))
         }
-        Err(error @ (TrialError::Tape(_) | TrialError::Verify(_))) => Err(Failure::Answer(error.to_string())),
+        Err(error @ (TrialError::Tape(_) | TrialError::Verify(_) | TrialError::Certificate { .. })) => {
+            Err(Failure::Answer(error.to_string()))
+        }
         Err(error) => Err(Failure::Running(error.to_string())),
     }
 }
@@ -56,6 +61,7 @@ struct Steps<'s, 'j> {
     job: &'s Job<'j>,
     counter: &'s Counter,
     sessions: Vec<Session>,
+    record: Option<Record>,
     run: Option<String>,
     failure: Option<Failure>,
 }
@@ -96,7 +102,11 @@ impl Client for Steps<'_, '_> {
         Ok((setting, recorder))
     }
 
-    fn end(&mut self, session: usize, measured: Measured) {
+    fn end(&mut self, session: usize, measured: Measured, record: Record) {
+        match &mut self.record {
+            None => self.record = Some(record),
+            Some(all) => all.join(record, Joined::EndToEnd),
+        }
         let Some(stretch) = self.job.sessions.get(session) else { return };
         let Stretch { from_ns, to_ns } = *stretch;
         self.sessions.push(Session { from_ns, to_ns, run: self.run.take(), measured });

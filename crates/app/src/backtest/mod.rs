@@ -3,12 +3,14 @@
 mod arguments;
 mod identity;
 mod job;
+mod overview;
 mod plan;
 mod progress;
 mod store;
 mod tell;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -34,13 +36,22 @@ struct Task {
 }
 
 /// What came of all tasks: for each cell and assumption, every stretch.
-type Results = BTreeMap<(usize, Assumption), Vec<store::Session>>;
+type Results = BTreeMap<(usize, Assumption), Outcome>;
+
+/// What a cell came to under an assumption.
+#[derive(Default)]
+struct Outcome {
+    sessions: Vec<store::Session>,
+    equity: Vec<(f64, f64)>,
+    page: Option<PathBuf>,
+}
 
 /// How much was read, and how fast.
 struct Effort {
     seconds: f64,
     entries: u64,
     jobs: usize,
+    done: usize,
     reused: usize,
 }
 
@@ -60,6 +71,7 @@ pub fn run(data: &DataDir, arguments: &BacktestArguments) -> Result<(), Failure>
     let store = Store::open(&data.backtests_dir(), &plan.identity.id)?;
     let tasks = tasks(&plan);
     let (results, effort) = carry_out(&plan, &tasks, &store, arguments, data)?;
+    overview::write(&plan, &results, &store)?;
     let text = if arguments.json {
         tell::json(&plan, &results, &store, &effort)
     } else {
@@ -76,7 +88,7 @@ fn refuse_holes(plan: &Plan, arguments: &BacktestArguments) -> Result<(), Failur
     }
     let mut text = format!("updates are missing in {} places of the recordings:\n", holes.len());
     for hole in holes.iter().take(20) {
-        text += &format!("  {}: {}\n", hole.market, tell::when(hole.stretch));
+        text += &format!("  {}: {}: {}\n", hole.market, tell::when(hole.stretch), hole.evidence.words());
     }
     if holes.len() > 20 {
         text += &format!("  and {} more (--json lists all)\n", holes.len() - 20);
@@ -127,7 +139,7 @@ fn carry_out(
     let progress = Progress::bar("backtest", plan.survey.counts.entries * tasks.len() as u64);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let collected =
-        Mutex::new((Results::new(), Effort { seconds: 0.0, entries: 0, jobs: tasks.len(), reused: 0 }, None));
+        Mutex::new((Results::new(), Effort { seconds: 0.0, entries: 0, jobs: tasks.len(), done: 0, reused: 0 }, None));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.jobs.map_or(cores, std::num::NonZero::get).min(tasks.len());
     std::thread::scope(|scope| {
@@ -152,7 +164,13 @@ fn carry_out(
                         Ok(done) => {
                             all.1.reused += usize::from(reused);
                             all.1.entries += if reused { 0 } else { done.entries };
-                            all.0.entry((task.cell, task.assumption)).or_default().extend(done.sessions);
+                            let name = format!("{}, {}", plan.cells[task.cell].name(), task.assumption.name());
+                            let (at, of) = (all.1.done + 1, tasks.len());
+                            all.1.done = at;
+                            progress.done(&format!("{at} of {of}: {name}, {:.1} s", done.seconds));
+                            let outcome = all.0.entry((task.cell, task.assumption)).or_default();
+                            outcome.sessions.extend(done.sessions);
+                            (outcome.equity, outcome.page) = (done.equity, done.page);
                         }
                         Err(failure) => {
                             failed.store(true, Ordering::Relaxed);
@@ -168,7 +186,7 @@ fn carry_out(
     if let Some(failure) = failure {
         return Err(failure);
     }
-    results.values_mut().for_each(|sessions| sessions.sort_by_key(|session| (session.from_ns, session.to_ns)));
+    results.values_mut().for_each(|outcome| outcome.sessions.sort_by_key(|session| (session.from_ns, session.to_ns)));
     effort.seconds = began.elapsed().as_secs_f64();
     Ok((results, effort))
 }
@@ -193,7 +211,11 @@ fn one(
         config: &cell.config,
         journals,
     };
-    let done = job::carry_out(&job, &progress.counter())?;
+    let (mut done, record) = job::carry_out(&job, &progress.counter())?;
+    if let Some(record) = record.filter(|_| plan.windows.is_empty()) {
+        let (page, equity) = overview::page_of(cell, task.assumption, record, store)?;
+        (done.page, done.equity) = (Some(page), equity);
+    }
     store.keep(&task.name, &done)?;
     Ok(done)
 }

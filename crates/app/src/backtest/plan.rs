@@ -34,6 +34,14 @@ impl Cell {
         let parts: Vec<String> = self.label.iter().map(|(key, value)| format!("{key}={value}")).collect();
         if parts.is_empty() { "as configured".to_owned() } else { parts.join(" ") }
     }
+
+    /// The same for a heading: a strategy by itself goes by its name.
+    pub fn title(&self) -> String {
+        match self.label.as_slice() {
+            [(key, value)] if key == "strategy" => value.clone(),
+            _ => self.name(),
+        }
+    }
 }
 
 /// Everything that is decided before anything is run.
@@ -65,6 +73,9 @@ impl Plan {
         let mut cells = Vec::new();
         for (label, base) in &bases {
             cells.extend(combinations(label, base, &axes)?);
+        }
+        if let Some(path) = arguments.paths.iter().find(|path| !path.exists()) {
+            return Err(Failure::Usage(format!("there is no {}", path.display())));
         }
         let files = catalog(&arguments.paths).map_err(|error| Failure::Answer(error.to_string()))?;
         let recordings: Vec<(PathBuf, Form)> =

@@ -43,6 +43,13 @@ impl Progress {
         self.0.reset_eta();
     }
 
+    /// Something is done. Where no bar can be drawn, in a file or under another program, a line is all that can be seen.
+    pub fn done(&self, what: &str) {
+        if self.0.is_hidden() {
+            eprintln!("{what}");
+        }
+    }
+
     /// The end.
     pub fn end(&self) {
         self.0.finish_and_clear();

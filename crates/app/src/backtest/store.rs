@@ -36,6 +36,10 @@ pub struct Done {
     pub seconds: f64,
     /// Entries of the tape that it read.
     pub entries: u64,
+    /// Profit over the recorded time, laid end to end: seconds and dollars.
+    pub equity: Vec<(f64, f64)>,
+    /// Its page, as seen from the folder of the results; `None` if none was made.
+    pub page: Option<PathBuf>,
 }
 
 /// Where the jobs of one backtest keep their results.
@@ -60,7 +64,17 @@ impl Store {
     /// What a job came to earlier. One that was cut off left nothing.
     pub fn find(&self, job: &str) -> Option<Done> {
         let text = fs::read(self.path(job)).ok()?;
-        serde_json::from_slice(&text).ok()
+        let done: Done = serde_json::from_slice(&text).ok()?;
+        // A page that somebody has removed is made anew, with all that is on it.
+        done.page.as_ref().is_none_or(|page| self.dir.join(page).is_file()).then_some(done)
+    }
+
+    /// Writes a file of the results, by its path as seen from their folder.
+    pub fn write(&self, name: &Path, text: &str) -> Result<(), Failure> {
+        let path = self.dir.join(name);
+        let folder = path.parent().unwrap_or(&self.dir);
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
+        written.map_err(|error| Failure::Running(format!("cannot write {}: {error}", path.display())))
     }
 
     /// Keeps what a job came to. It is there whole or not at all.

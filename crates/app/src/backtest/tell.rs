@@ -110,18 +110,26 @@ pub fn ending(plan: &Plan, results: &Results, store: &Store, effort: &Effort, da
         plan.identity.id,
         store.dir().display()
     );
+    if plan.windows.is_empty() {
+        out += &format!("report   {}\n", store.dir().join(super::overview::PAGE).display());
+    }
     out
 }
 
 /// What a cell came to under each assumption; of one stretch, or of all.
-fn totals(results: &Results, cell: usize, only: Option<Stretch>) -> Vec<(Assumption, Measured)> {
+pub fn totals(results: &Results, cell: usize, only: Option<Stretch>) -> Vec<(Assumption, Measured)> {
     let total = |assumption: Assumption| {
         let mut total = Measured::default();
-        let sessions = results.get(&(cell, assumption)).into_iter().flatten();
+        let sessions = sessions(results, cell, assumption);
         sessions.filter(|s| only.is_none_or(|only| s.stretch() == only)).for_each(|s| total.add(&s.measured));
         (assumption, total)
     };
     Assumption::ALL.map(total).to_vec()
+}
+
+/// Every session of a cell under an assumption.
+fn sessions(results: &Results, cell: usize, assumption: Assumption) -> impl Iterator<Item = &Session> {
+    results.get(&(cell, assumption)).into_iter().flat_map(|outcome| &outcome.sessions)
 }
 
 fn bracket(totals: &[(Assumption, Measured)]) -> String {
@@ -178,18 +186,18 @@ fn bracket(totals: &[(Assumption, Measured)]) -> String {
 }
 
 /// The profits of the markets in which there was a fill: the others teach nothing.
-fn traded(total: &Measured) -> Vec<f64> {
+pub fn traded(total: &Measured) -> Vec<f64> {
     total.markets.values().filter(|profit| profit.fills > 0).map(|profit| profit.total().to_f64()).collect()
 }
 
 /// The share of the traded markets that earned something.
-fn hit_rate(total: &Measured) -> Option<f64> {
+pub fn hit_rate(total: &Measured) -> Option<f64> {
     let profits = traded(total);
     let won = profits.iter().filter(|profit| **profit > 0.0).count();
     (!profits.is_empty()).then(|| won as f64 / profits.len() as f64)
 }
 
-fn interval(total: &Measured) -> Option<oddsmith_backtest::trial::Interval> {
+pub fn interval(total: &Measured) -> Option<oddsmith_backtest::trial::Interval> {
     bootstrap(&traded(total), DRAWING)
 }
 
@@ -206,7 +214,7 @@ fn per_share(total: &Measured, horizon: usize) -> Option<f64> {
 fn runs(results: &Results, cell: usize, data: &DataDir) -> String {
     let mut out = String::new();
     for assumption in Assumption::ALL {
-        let sessions: Vec<&Session> = results.get(&(cell, assumption)).into_iter().flatten().collect();
+        let sessions: Vec<&Session> = sessions(results, cell, assumption).collect();
         let runs: Vec<&str> = sessions.iter().filter_map(|session| session.run.as_deref()).collect();
         for run in runs.iter().take(3) {
             out += &format!("  {:<12}journal {}\n", assumption.name(), data.runs_dir().join(run).display());
@@ -309,13 +317,13 @@ fn head(plan: &Plan) -> Map<String, Value> {
 }
 
 fn told(cell: &Cell, results: &Results, at: usize) -> Value {
-    let sessions = |assumption: Assumption| -> Vec<Value> {
-        let all = results.get(&(at, assumption)).into_iter().flatten();
-        all.map(|s| json!({ "from_ns": s.from_ns, "to_ns": s.to_ns, "run": s.run, "profit": s.measured.profit }))
+    let each = |assumption: Assumption| -> Vec<Value> {
+        sessions(results, at, assumption)
+            .map(|s| json!({ "from_ns": s.from_ns, "to_ns": s.to_ns, "run": s.run, "profit": s.measured.profit }))
             .collect()
     };
     let label: BTreeMap<&String, &String> = cell.label.iter().map(|(key, value)| (key, value)).collect();
-    json!({ "label": label, "results": under(&totals(results, at, None), sessions) })
+    json!({ "label": label, "results": under(&totals(results, at, None), each) })
 }
 
 fn under(totals: &[(Assumption, Measured)], sessions: impl Fn(Assumption) -> Vec<Value>) -> Value {

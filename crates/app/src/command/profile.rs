@@ -21,7 +21,8 @@ pub fn run(profile: &Path, arguments: &SimulateArguments, dir: &Path) -> Result<
     let mut text = String::new();
     for seed in arguments.seeds() {
         let plan = plan(profile, Path::new(""), (seed, seconds), dir)?;
-        let traded = simulate::trade(plan).map_err(|broken| Failure::Answer(broken.to_string()))?;
+        let traded = simulate::trade(Plan { keep: arguments.keep, ..plan })
+            .map_err(|broken| Failure::Answer(broken.to_string()))?;
         text += &if arguments.json { format!("{}\n", json!(traded)) } else { told(&traded) };
         if let Some(idle) = traded.instances.iter().find(|trader| trader.orders == 0 || trader.fills == 0) {
             let what = format!(

@@ -18,18 +18,23 @@ pub fn run(arguments: &QueueArguments) -> Result<(), Failure> {
     };
     let mut out = stdout().lock();
     if arguments.sequence == Path::new("-") {
+        let mut any = false;
         for (number, line) in (1u32..).zip(BufReader::new(stdin().lock()).lines()) {
             let line = line.map_err(|error| Failure::Answer(format!("standard input: {error}")))?;
             if !line.trim().is_empty() {
+                any = true;
                 tell(&mut out, &line, model, &format!("line {number}"))?;
             }
         }
-        return Ok(());
+        return if any { Ok(()) } else { Err(empty("standard input")) };
     }
     let name = arguments.sequence.display().to_string();
     let mut text = String::new();
     let read = fs::File::open(&arguments.sequence).and_then(|mut file| file.read_to_string(&mut text));
-    read.map_err(|error| Failure::Answer(format!("{name}: {error}")))?;
+    read.map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+    if text.trim().is_empty() {
+        return Err(empty(&name));
+    }
     // One sequence, written over as many lines as its author likes; or one on each line.
     if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
         return tell(&mut out, &text, model, &name);
@@ -38,6 +43,10 @@ pub fn run(arguments: &QueueArguments) -> Result<(), Failure> {
         tell(&mut out, line, model, &format!("{name}, line {number}"))?;
     }
     Ok(())
+}
+
+fn empty(place: &str) -> Failure {
+    Failure::Answer(format!("{place} holds no sequence"))
 }
 
 fn tell(out: &mut impl Write, text: &str, model: Option<QueueModel>, place: &str) -> Result<(), Failure> {

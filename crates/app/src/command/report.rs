@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use oddsmith_domain::RunId;
 use oddsmith_report::calibrate::{self, Family, Fit, Outcome, Survival};
-use oddsmith_report::{Comparison, Identity, Record, RecordError, Report, page, tables};
+use oddsmith_report::{Comparison, Identity, Joined, Record, RecordError, Report, page, tables};
 
 use crate::data::{DataDir, Run};
 use crate::failure::Failure;
@@ -16,7 +17,10 @@ pub struct ReportArguments {
     /// A run: its id or the start of it, a path, or `latest`.
     #[arg(default_value = "latest")]
     pub run: String,
-    /// Write the page here; `report.html` in the run's directory if not given, `-` is standard output.
+    /// Report the run and those that it went on after, back to the first that is here, as one.
+    #[arg(long)]
+    pub chain: bool,
+    /// Write the page here; `report.html` in the run's directory if not given (`chain.html` of a chain), `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print the report as one JSON object instead of writing a page.
@@ -61,7 +65,7 @@ pub struct CalibrateArguments {
 /// Carries `report` out.
 pub fn report(data: &DataDir, arguments: &ReportArguments) -> Result<(), Failure> {
     let run = data.resolve(&arguments.run)?;
-    let report = gather(data, &run)?;
+    let report = if arguments.chain { gather_chain(data, &run)? } else { gather(data, &run)? };
     if let Some(dir) = &arguments.csv {
         for (name, text) in tables(&report) {
             write(&dir.join(name), &text)?;
@@ -73,7 +77,8 @@ pub fn report(data: &DataDir, arguments: &ReportArguments) -> Result<(), Failure
     if arguments.csv.is_some() && arguments.out.is_none() {
         return Ok(());
     }
-    put(arguments.out.as_deref(), &run.dir.join("report.html"), &page(&report))
+    let name = if arguments.chain { "chain.html" } else { "report.html" };
+    put(arguments.out.as_deref(), &run.dir.join(name), &page(&report))
 }
 
 /// Carries `compare` out.
@@ -90,28 +95,53 @@ pub fn compare(data: &DataDir, arguments: &CompareArguments) -> Result<(), Failu
 
 /// The report of a run.
 fn gather(data: &DataDir, run: &Run) -> Result<Report, Failure> {
-    let record = Record::read(&run.dir).map_err(|error| match error {
-        RecordError::Read(error) => error.into(),
-        RecordError::Codec { .. } | RecordError::Empty => Failure::Answer(format!("{}: {error}", run.dir.display())),
-    })?;
-    Ok(Report::new(record, identity(data, run)?))
+    Ok(Report::new(record(run)?, identity(run, &before(data, run)?)))
 }
 
-fn identity(data: &DataDir, run: &Run) -> Result<Identity, Failure> {
-    let Some(manifest) = &run.manifest else { return Ok(Identity::default()) };
-    let (mut chain, mut next) = (Vec::new(), manifest.predecessor);
-    let runs = data.runs()?;
-    while let Some(before) = next.filter(|before| !chain.contains(before)) {
-        chain.push(before);
-        let manifests = || runs.iter().filter_map(|run| run.manifest.as_ref());
-        next = manifests().find(|manifest| manifest.run_id == before).and_then(|manifest| manifest.predecessor);
+/// The report of a run and of those that it went on after.
+fn gather_chain(data: &DataDir, run: &Run) -> Result<Report, Failure> {
+    let before = before(data, run)?;
+    let mut runs = before.iter().filter_map(|(_, run)| run.as_ref()).rev().chain([run]);
+    let Some(first) = runs.next() else { return gather(data, run) };
+    let mut all = record(first)?;
+    for next in runs {
+        all.join(record(next)?, Joined::Chain);
     }
-    Ok(Identity {
+    Ok(Report::new(all, identity(run, &before)))
+}
+
+fn record(run: &Run) -> Result<Record, Failure> {
+    Record::read(&run.dir).map_err(|error| match error {
+        RecordError::Read(error) => error.into(),
+        RecordError::Codec { .. } | RecordError::Empty => Failure::Answer(format!("{}: {error}", run.dir.display())),
+    })
+}
+
+/// A run of a chain; nothing where it is not here any more.
+type Earlier = (RunId, Option<Run>);
+
+/// The runs that a run went on after, the nearest first, up to the first that is not here any more.
+fn before(data: &DataDir, run: &Run) -> Result<Vec<Earlier>, Failure> {
+    let (mut chain, mut next) =
+        (Vec::<Earlier>::new(), run.manifest.as_ref().and_then(|manifest| manifest.predecessor));
+    let runs = data.runs()?;
+    while let Some(id) = next.filter(|id| chain.iter().all(|(known, _)| known != id)) {
+        let of = |run: &&Run| run.manifest.as_ref().is_some_and(|manifest| manifest.run_id == id);
+        let found = runs.iter().find(of).cloned();
+        next = found.as_ref().and_then(|run| run.manifest.as_ref()).and_then(|manifest| manifest.predecessor);
+        chain.push((id, found));
+    }
+    Ok(chain)
+}
+
+fn identity(run: &Run, before: &[Earlier]) -> Identity {
+    let Some(manifest) = &run.manifest else { return Identity::default() };
+    Identity {
         version: manifest.version.clone(),
         command: manifest.command.clone(),
         venue: manifest.venue.clone(),
-        chain,
-    })
+        chain: before.iter().map(|(id, _)| *id).collect(),
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {

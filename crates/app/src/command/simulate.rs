@@ -1,7 +1,7 @@
 //! `oddsmith simulate`: seeds on threads, and what they held.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Instant;
@@ -22,18 +22,31 @@ pub fn run(data: &DataDir, arguments: &SimulateArguments) -> Result<(), Failure>
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = arguments.jobs.map_or(cores, std::num::NonZero::get);
-    let dir = data.simulations_dir().join(format!("{}", std::process::id()));
+    let dir = free(&data.simulations_dir());
     if let Some(profile) = &arguments.profile {
         let told = profile::run(profile, arguments, &dir);
         // What is left of it are the journals of seeds that failed.
         let _ = std::fs::remove_dir(&dir);
-        return print(&told?);
+        print(&told?)?;
+        return if arguments.keep && !arguments.json { print(&kept(&dir)) } else { Ok(()) };
     }
     let began = Instant::now();
     let played = play(arguments, jobs, &dir)?;
     // What is left of it are the journals of seeds that failed.
     let _ = std::fs::remove_dir(&dir);
-    summarize(&played, arguments.json, began.elapsed().as_secs_f64())
+    let journals = arguments.keep.then_some(dir.as_path());
+    summarize(&played, arguments.json, began.elapsed().as_secs_f64(), journals)
+}
+
+/// A folder that is not there yet: journals of an earlier process of the same number may have been kept.
+fn free(folder: &Path) -> PathBuf {
+    let process = std::process::id();
+    let names = std::iter::once(process.to_string()).chain((2..).map(|n: u32| format!("{process}-{n}")));
+    names.map(|name| folder.join(name)).find(|dir| !dir.exists()).unwrap_or_else(|| folder.to_owned())
+}
+
+fn kept(dir: &Path) -> String {
+    format!("journals {}: one folder a seed, in it one a run; `oddsmith replay` takes its path\n", dir.display())
 }
 
 /// What came of the seeds, in the order in which they ended.
@@ -60,7 +73,8 @@ fn play(arguments: &SimulateArguments, jobs: usize, dir: &Path) -> Result<Played
                         return;
                     }
                     let began = Instant::now();
-                    let result = simulate::run(Plan::usual(seed, arguments.hours, dir.join(format!("seed-{seed}"))));
+                    let plan = Plan::usual(seed, arguments.hours, dir.join(format!("seed-{seed}")));
+                    let result = simulate::run(Plan { keep: arguments.keep, ..plan });
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);
                     let sender = results.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     // Whoever listens is there for as long as this scope is.
@@ -107,10 +121,13 @@ fn line(tally: &Tally, seconds: f64, json: bool) -> String {
     )
 }
 
-fn summarize(played: &Played, json: bool, seconds: f64) -> Result<(), Failure> {
+fn summarize(played: &Played, json: bool, seconds: f64, journals: Option<&Path>) -> Result<(), Failure> {
     let total = &played.total;
     if json {
-        print(&format!("{}\n", json!({ "totals": total, "floor_per_seed_hour": FLOOR, "seconds": seconds })))?;
+        print(&format!(
+            "{}\n",
+            json!({ "totals": total, "floor_per_seed_hour": FLOOR, "seconds": seconds, "journals": journals })
+        ))?;
     } else {
         print(&format!(
             "{} seed-hours in {seconds:.1} s: {} inputs, {} market frames, {} own orders, {} fills, {} faults, {} restarts, {} comparisons, {} records audited\n",
@@ -127,6 +144,7 @@ fn summarize(played: &Played, json: bool, seconds: f64) -> Result<(), Failure> {
         for (kind, count) in &total.faults {
             print(&format!("  {count:>7}  {}\n", kind.words()))?;
         }
+        journals.map_or(Ok(()), |dir| print(&kept(dir)))?;
     }
     match (&played.broken, played.shortfalls.first()) {
         (Some(broken), _) => Err(Failure::Answer(broken.to_string())),

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
 pub mod live;
+pub mod replay;
 pub mod trial;
 
 use std::fs;

@@ -7,6 +7,7 @@ use oddsmith_domain::{
 };
 use oddsmith_engine::{Engine, Lanes, OwnedInput, Sink};
 use oddsmith_paper::{PaperInput, PaperSettings, PaperVenue};
+use oddsmith_report::Record;
 
 use super::carry::Carry;
 use super::measure::{Measure, Measured};
@@ -17,6 +18,8 @@ use crate::tape::{Entry, MarketNo, Roster, What};
 const ALIVE_NS: u64 = 2 * Time::SECOND;
 /// For so long after the last frame it is taken to be alive: a live one would answer, and a hole is not proven.
 const ALIVE_FOR_NS: u64 = 30 * Time::SECOND;
+/// Time passes by this at least: what stays due (an instance that does not evaluate any more) must not hold it up.
+const LEAST_STEP_NS: u64 = 100_000;
 /// How long a session's end may take, in virtual time.
 const END_NS: u64 = 60 * Time::SECOND;
 
@@ -188,8 +191,7 @@ impl Desk {
         let ahead = wall_ns.saturating_sub(self.notes.now.wall_ns);
         let target = self.notes.now.plus_ns(ahead);
         while let Some(due) = self.next_due().filter(|due| *due < target.mono_ns) {
-            // Something that stays due must not hold up time.
-            let step = due.saturating_sub(self.notes.now.mono_ns).max(1_000);
+            let step = due.saturating_sub(self.notes.now.mono_ns).max(LEAST_STEP_NS);
             self.pass(self.notes.now.plus_ns(step));
             self.settle();
         }
@@ -242,7 +244,7 @@ impl Desk {
     }
 
     /// Ends the session: the last mids are what is held is worth, then everything is cancelled.
-    pub(super) fn close(mut self, at_ns: u64) -> Result<Measured, TrialError> {
+    pub(super) fn close(mut self, at_ns: u64) -> Result<(Measured, Record), TrialError> {
         self.go_to(at_ns);
         self.settle();
         self.notes.measure.end(self.notes.now, &self.engine);
@@ -251,7 +253,7 @@ impl Desk {
         let latest = self.notes.now.wall_ns.saturating_add(END_NS);
         while !self.engine.is_shut_down() && self.notes.now.wall_ns < latest {
             let Some(due) = self.next_due() else { break };
-            let step = due.saturating_sub(self.notes.now.mono_ns).max(1);
+            let step = due.saturating_sub(self.notes.now.mono_ns).max(LEAST_STEP_NS);
             let now = self.notes.now.plus_ns(step);
             self.notes.now = now;
             self.venue.advance(now);

@@ -7,7 +7,7 @@ use oddsmith_domain::{
     Usdc,
 };
 use oddsmith_engine::Engine;
-use oddsmith_report::{Attribution, Split};
+use oddsmith_report::{Record, Split};
 use serde::{Deserialize, Serialize};
 
 /// How long after a fill the mid is compared with its price, in seconds (quant 12).
@@ -182,7 +182,7 @@ pub(super) struct Measure {
     fills: HashMap<(MarketId, InstanceId), u64>,
     waiting: [VecDeque<Waiting>; HORIZONS_S.len()],
     next_sample: u64,
-    attribution: Attribution,
+    record: Record,
 }
 
 impl Measure {
@@ -201,7 +201,7 @@ impl Measure {
             fills: HashMap::new(),
             waiting: Default::default(),
             next_sample: 0,
-            attribution: Attribution::new(),
+            record: Record::default(),
         }
     }
 
@@ -211,9 +211,9 @@ impl Measure {
 
     pub(super) fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
         self.began.get_or_insert(now);
-        self.attribution.input(input, now);
+        self.record.input(input, now);
         for output in outputs {
-            self.attribution.output(output);
+            self.record.output(output);
             match &output.body {
                 OutputBody::Action(Action::Place(_)) => self.out.orders += 1,
                 OutputBody::Action(_) => {}
@@ -291,7 +291,7 @@ impl Measure {
     }
 
     /// Everything is over.
-    pub(super) fn finish(mut self, totals: &oddsmith_engine::Totals) -> Measured {
+    pub(super) fn finish(mut self, totals: &oddsmith_engine::Totals) -> (Measured, Record) {
         self.out.evaluations = totals.evaluations;
         self.out.frames = totals.frames;
         self.out.undecodable = totals.undecodable;
@@ -308,9 +308,10 @@ impl Measure {
             self.out.instances.entry(name).or_default().add(&profit);
         }
         self.out.profit = all;
-        self.out.split = self.attribution.split();
+        self.record.finish();
+        self.out.split = self.record.total();
         self.out.curve.see(all.total());
-        self.out
+        (self.out, self.record)
     }
 }
 

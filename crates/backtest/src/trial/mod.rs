@@ -7,6 +7,7 @@
 mod bootstrap;
 mod bracket;
 mod carry;
+mod certified;
 mod desk;
 mod measure;
 mod survey;
@@ -14,6 +15,7 @@ mod survey;
 use std::path::PathBuf;
 
 use oddsmith_domain::{Input, Output, Time};
+use oddsmith_report::Record;
 use thiserror::Error;
 
 use crate::tape::{Assumptions, Form, MarketNo, Roster, Tape, TapeError};
@@ -24,7 +26,7 @@ use carry::Carry;
 use desk::Desk;
 pub use desk::Setting;
 pub use measure::{Curve, Markout, Measured, Profit};
-pub use survey::{Hole, Limits, Stretch, Survey, Surveyed, survey};
+pub use survey::{Evidence, Hole, Limits, Stretch, Survey, Surveyed, survey};
 
 /// Why a backtest cannot be made.
 #[derive(Debug, Error)]
@@ -35,6 +37,16 @@ pub enum TrialError {
     /// A recording cannot be looked through.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// A certificate of coverage is not understood.
+    #[error("{}, line {line}: no certificate of coverage: {why}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Its line.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
     /// What happens cannot be written down.
     #[error("the journal cannot be written")]
     Journal,
@@ -72,8 +84,8 @@ pub trait Client {
     /// When it cannot be written down.
     fn begin(&mut self, session: usize) -> Result<(Setting, Box<dyn Recorder>), TrialError>;
 
-    /// A session is over.
-    fn end(&mut self, session: usize, measured: Measured);
+    /// A session is over: what was measured, and its record, from which a report can be made.
+    fn end(&mut self, session: usize, measured: Measured, record: Record);
 
     /// One more entry was read. `false` ends the whole.
     fn go_on(&mut self) -> bool {
@@ -111,7 +123,8 @@ pub fn run(material: &Material, sessions: &[Stretch], client: &mut dyn Client) -
         }
         while let Some(session) = sessions.get(at).filter(|session| session.to_ns <= entry.at_ns) {
             if let Some(desk) = desk.take() {
-                client.end(at, desk.close(session.to_ns)?);
+                let (measured, record) = desk.close(session.to_ns)?;
+                client.end(at, measured, record);
             }
             at += 1;
         }
@@ -145,7 +158,8 @@ pub fn run(material: &Material, sessions: &[Stretch], client: &mut dyn Client) -
         }
     }
     if let (Some(desk), Some(session)) = (desk, sessions.get(at)) {
-        client.end(at, desk.close(session.to_ns)?);
+        let (measured, record) = desk.close(session.to_ns)?;
+        client.end(at, measured, record);
     }
     Ok(())
 }

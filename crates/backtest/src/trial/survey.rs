@@ -3,6 +3,8 @@
 //! A hole is a stretch in which updates of a market were lost, and that is proven: a snapshot differs from the book that the updates led
 //! to, or the venue's hash does, twice in a row. Silence alone proves nothing. A session is a stretch without a hole of any market
 //! that matters; it also ends where nothing at all came for [`Limits::silence_ns`]: the recorder was off.
+//!
+//! Our own recordings come with certificates of what they cover. Where these name a gap, or nothing is certified, there is a hole, too.
 
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ use oddsmith_domain::{Outcome, Time};
 use serde::Serialize;
 
 use super::TrialError;
+use super::certified::Certified;
 use crate::tape::{Assumed, Assumptions, Counts, Form, MarketNo, Tape, What, venue_ns};
 use crate::verify::{Audit, Options};
 
@@ -54,6 +57,30 @@ impl Stretch {
     }
 }
 
+/// How a hole is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// A book or a hash of the recording itself is not what its updates had led to.
+    Books,
+    /// The recorder's certificate names it.
+    Certificate,
+    /// The recorder certified other hours, and not this one.
+    Nothing,
+}
+
+impl Evidence {
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Evidence::Books => "the books differ behind it",
+            Evidence::Certificate => "the recorder's certificate names it",
+            Evidence::Nothing => "no certificate proves that nothing is missing",
+        }
+    }
+}
+
 /// A hole of a market.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hole {
@@ -61,6 +88,8 @@ pub struct Hole {
     pub market: String,
     /// When, by the clock of the recording.
     pub stretch: Stretch,
+    /// How that is known.
+    pub evidence: Evidence,
 }
 
 /// A market of the recordings.
@@ -107,9 +136,10 @@ pub fn survey(
     scope: &dyn Fn(&str) -> bool,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Survey, TrialError> {
+    let certified = Certified::beside(recordings)?;
     let mut tape = Tape::open(recordings, assumptions)?;
     let mut audit = Audit::new("", &Options::default())?;
-    let (mut parts, mut frames): (Vec<Stretch>, Vec<u64>) = (Vec::new(), Vec::new());
+    let (mut parts, mut frames): (Vec<Stretch>, Vec<(u64, Stretch)>) = (Vec::new(), Vec::new());
     // How far the clock of the recording is ahead of the venue's, at the least.
     let mut ahead_ns: Option<i64> = None;
     while let Some(entry) = tape.next()? {
@@ -127,15 +157,19 @@ pub fn survey(
         }
         for no in &entry.markets {
             if frames.len() <= no.index() {
-                frames.resize(no.index() + 1, 0);
+                frames.resize(no.index() + 1, (0, Stretch { from_ns: at, to_ns: at }));
             }
-            frames[no.index()] += 1;
+            let (count, seen) = &mut frames[no.index()];
+            if *count == 0 {
+                seen.from_ns = at;
+            }
+            (*count, seen.to_ns) = (*count + 1, at + 1);
         }
         watch(1);
     }
     let mut out = Survey { counts: tape.counts(), ..Survey::default() };
     let mut owners = std::collections::HashMap::new();
-    for (no, frames) in (0..).zip(frames) {
+    for (no, (frames, seen)) in (0..).zip(frames) {
         let Some((card, assumed)) = tape.roster().card(MarketNo(no)) else {
             out.half_markets += 1;
             continue;
@@ -143,6 +177,10 @@ pub fn survey(
         let in_scope = scope(&card.slug);
         for outcome in Outcome::BOTH {
             owners.insert(card.token(outcome).to_string(), (card.slug.clone(), in_scope));
+        }
+        if in_scope {
+            let holes = certified.holes(&card.condition.to_string(), seen).into_iter();
+            out.holes.extend(holes.map(|(stretch, evidence)| Hole { market: card.slug.clone(), stretch, evidence }));
         }
         let known = [card.tick.is_some(), card.min_size.is_some(), card.fee.is_some()];
         out.markets.push(Surveyed { slug: card.slug, frames, assumed, known, in_scope });
@@ -153,11 +191,12 @@ pub fn survey(
         // Up to the last moment that is right, and from the first one again.
         let stretch = Stretch { from_ns: here(gap.from) + 1, to_ns: here(gap.to) };
         if stretch.from_ns < stretch.to_ns {
-            out.holes.push(Hole { market: slug.clone(), stretch });
+            out.holes.push(Hole { market: slug.clone(), stretch, evidence: Evidence::Books });
         }
     }
     out.holes.sort_by(|a, b| {
-        (a.stretch.from_ns, a.stretch.to_ns, &a.market).cmp(&(b.stretch.from_ns, b.stretch.to_ns, &b.market))
+        let key = |hole: &Hole| (hole.stretch.from_ns, hole.stretch.to_ns, hole.market.clone(), hole.evidence);
+        key(a).cmp(&key(b))
     });
     out.holes.dedup();
     let (sessions, too_short) = without(&parts, &out.holes, limits.shortest_ns);
@@ -196,7 +235,11 @@ mod tests {
 
     #[test]
     fn sessions_are_what_holes_leave() {
-        let hole = |from_ns, to_ns| Hole { market: "m".to_owned(), stretch: stretch(from_ns, to_ns) };
+        let hole = |from_ns, to_ns| Hole {
+            market: "m".to_owned(),
+            stretch: stretch(from_ns, to_ns),
+            evidence: Evidence::Books,
+        };
         let parts = [stretch(0, 100), stretch(500, 600)];
         let holes = [hole(20, 30), hole(25, 50), hole(90, 110), hole(550, 551)];
         let (left, short) = without(&parts, &holes, 10);
