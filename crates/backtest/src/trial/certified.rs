@@ -1,7 +1,8 @@
 //! What the coverage certificates of our own recorder prove about a recording.
 //!
 //! They lie beside the frames. Where one names a gap, updates of the market are missing; where none speaks of the market, or one says that no
-//! hash was ever compared, nothing proves that they are not. Recordings of others have no certificates and are not asked for them.
+//! hash was ever compared, nothing proves that they are not. A certificate speaks of frames that were all written: when fewer of them are
+//! there, it proves nothing. Recordings of others have no certificates and are not asked for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,15 +67,31 @@ impl Certified {
         }
     }
 
-    /// Where it is not proven that nothing of a market is missing between the first and the last of its frames.
-    pub(super) fn holes(&self, condition: &str, frames: Stretch) -> Vec<(Stretch, Evidence)> {
-        let hours = self.certificates.range((condition.to_owned(), 0)..=(condition.to_owned(), u64::MAX));
+    fn hours(&self, condition: &str) -> impl Iterator<Item = &Certificate> {
+        let range = (condition.to_owned(), 0)..=(condition.to_owned(), u64::MAX);
+        self.certificates.range(range).map(|(_, certificate)| certificate)
+    }
+
+    /// Whether a market is certified, and all frames that its certificates speak of are there: so many were streamed. Then nothing else
+    /// needs to be asked of its books.
+    pub(super) fn covers(&self, condition: &str, streamed: u64) -> bool {
+        let mut hours = self.hours(condition).peekable();
+        hours.peek().is_some() && hours.map(|hour| hour.frames).sum::<u64>() <= streamed
+    }
+
+    /// Where it is not proven that nothing of a market is missing between the first and the last of its frames, of which so many were
+    /// streamed.
+    pub(super) fn holes(&self, condition: &str, frames: Stretch, streamed: u64) -> Vec<(Stretch, Evidence)> {
+        if self.hours(condition).next().is_some() && !self.covers(condition, streamed) {
+            return vec![(frames, Evidence::Nothing)];
+        }
+        let hours = self.hours(condition);
         let (mut holes, mut proven_to, mut any) = (Vec::new(), frames.from_ns, false);
         let mut miss = |from_ns: u64, to_ns: u64, evidence: Evidence| {
             let hole = Stretch { from_ns, to_ns }.within(frames);
             holes.extend(hole.map(|hole| (hole, evidence)));
         };
-        for (_, hour) in hours {
+        for hour in hours {
             any = true;
             miss(proven_to, hour.from_ns, Evidence::Nothing);
             let unproven = hour.gaps_left_out > 0 || (hour.hashes.changes > 0 && hour.hashes.checked == 0);
@@ -129,7 +146,7 @@ mod tests {
 
     fn found(certified: &Certified, condition: &str) -> Vec<(u64, u64, Evidence)> {
         let frames = Stretch { from_ns: 110, to_ns: 400 };
-        certified.holes(condition, frames).into_iter().map(|(hole, why)| (hole.from_ns, hole.to_ns, why)).collect()
+        certified.holes(condition, frames, 4).into_iter().map(|(hole, why)| (hole.from_ns, hole.to_ns, why)).collect()
     }
 
     #[test]
@@ -151,6 +168,13 @@ mod tests {
         // Recordings of others are not asked for certificates.
         certified.all = false;
         assert_eq!(found(&certified, "0x2"), []);
+        assert!(certified.covers("0x1", 3) && !certified.covers("0x1", 2) && !certified.covers("0x2", 9));
+        certified.add(Certificate { frames: 3, ..hour(400, 400, 499, &[]) });
+        assert_eq!(
+            found(&certified, "0x1"),
+            [(110, 400, Evidence::Nothing)],
+            "six frames are certified, four are there"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use oddsmith_domain::{Outcome, Time};
+use oddsmith_domain::{MarketSource, Outcome, Time};
 use serde::Serialize;
 
 use super::TrialError;
@@ -34,7 +34,7 @@ impl Default for Limits {
 }
 
 /// A stretch of recording: from the first time to before the second, in nanoseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Stretch {
     /// Its first moment.
     pub from_ns: u64,
@@ -124,6 +124,26 @@ pub struct Survey {
     pub counts: Counts,
 }
 
+/// What was seen of a market.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    frames: u64,
+    /// Of these, those that came by the channel and were not read by REST.
+    streamed: u64,
+    /// From the first to the last.
+    stretch: Stretch,
+}
+
+impl Seen {
+    fn take(&mut self, at: u64, what: &What) {
+        if self.frames == 0 {
+            self.stretch.from_ns = at;
+        }
+        (self.frames, self.stretch.to_ns) = (self.frames + 1, at + 1);
+        self.streamed += u64::from(matches!(what, What::Frame(MarketSource::Shard(_))));
+    }
+}
+
 /// Reads recordings once, without running anything over them. `scope` says which markets matter, by their short names; `watch` is
 /// told how many entries were read.
 ///
@@ -139,7 +159,7 @@ pub fn survey(
     let certified = Certified::beside(recordings)?;
     let mut tape = Tape::open(recordings, assumptions)?;
     let mut audit = Audit::new("", &Options::default())?;
-    let (mut parts, mut frames): (Vec<Stretch>, Vec<(u64, Stretch)>) = (Vec::new(), Vec::new());
+    let (mut parts, mut frames): (Vec<Stretch>, Vec<Seen>) = (Vec::new(), Vec::new());
     // How far the clock of the recording is ahead of the venue's, at the least.
     let mut ahead_ns: Option<i64> = None;
     while let Some(entry) = tape.next()? {
@@ -157,33 +177,32 @@ pub fn survey(
         }
         for no in &entry.markets {
             if frames.len() <= no.index() {
-                frames.resize(no.index() + 1, (0, Stretch { from_ns: at, to_ns: at }));
+                frames.resize(no.index() + 1, Seen::default());
             }
-            let (count, seen) = &mut frames[no.index()];
-            if *count == 0 {
-                seen.from_ns = at;
-            }
-            (*count, seen.to_ns) = (*count + 1, at + 1);
+            frames[no.index()].take(at, &entry.what);
         }
         watch(1);
     }
     let mut out = Survey { counts: tape.counts(), ..Survey::default() };
     let mut owners = std::collections::HashMap::new();
-    for (no, (frames, seen)) in (0..).zip(frames) {
+    for (no, seen) in (0..).zip(frames) {
         let Some((card, assumed)) = tape.roster().card(MarketNo(no)) else {
             out.half_markets += 1;
             continue;
         };
         let in_scope = scope(&card.slug);
+        let condition = card.condition.to_string();
+        // What the recorder certified it has compared itself, and knows what its reads by REST had overtaken.
+        let asked = in_scope && !certified.covers(&condition, seen.streamed);
         for outcome in Outcome::BOTH {
-            owners.insert(card.token(outcome).to_string(), (card.slug.clone(), in_scope));
+            owners.insert(card.token(outcome).to_string(), (card.slug.clone(), asked));
         }
         if in_scope {
-            let holes = certified.holes(&card.condition.to_string(), seen).into_iter();
+            let holes = certified.holes(&condition, seen.stretch, seen.streamed).into_iter();
             out.holes.extend(holes.map(|(stretch, evidence)| Hole { market: card.slug.clone(), stretch, evidence }));
         }
         let known = [card.tick.is_some(), card.min_size.is_some(), card.fee.is_some()];
-        out.markets.push(Surveyed { slug: card.slug, frames, assumed, known, in_scope });
+        out.markets.push(Surveyed { slug: card.slug, frames: seen.frames, assumed, known, in_scope });
     }
     let here = |ms: u64| (ms as i64).saturating_mul(Time::MILLI as i64).saturating_add(ahead_ns.unwrap_or(0)) as u64;
     for gap in audit.finish().gaps {
