@@ -92,9 +92,15 @@ fn a_report_sums_to_the_ledger_and_its_page_needs_nothing_else() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let page = fs::read_to_string(ran.out.trim()).expect("the page");
     check(&page);
-    for part in
-        ["prefers-color-scheme: dark", "they agree", "<svg", "Markouts", "Quote uptime", "no probability", "n</th>"]
-    {
+    for part in [
+        "prefers-color-scheme: dark",
+        "they agree",
+        "<svg",
+        "Markouts",
+        "Quote uptime",
+        "states a probability",
+        "n</th>",
+    ] {
         assert!(page.contains(part), "{part}");
     }
     let to = data.path().join("tables");
