@@ -1,37 +1,56 @@
 """The two arbitrages: both tokens of one market, and every outcome of an event."""
 
+from dataclasses import dataclass
 from decimal import Decimal as D
 
 from common import CENT, ZERO, Expected, Market, Order, fee_per_share, floor_to
 
 
-def sets(legs: list[list], rates: list[D], pays: D, margin: D, share: D, budget: D) -> tuple[D, list[D], D]:
-    """How many complete sets leave the margin, level by level: their number, each leg's worst price, and what they cost, fees included.
+@dataclass
+class Leg:
+    """Offers of one token, best first; `sold` if nothing is paid for it now, because the other token is sold in the end."""
 
-    `legs` are the offers of each leg, best first; `share` of each level is counted on.
-    """
+    offers: list
+    rate: D
+    sold: bool = False
+
+
+@dataclass
+class Sets:
+    """Complete sets: how many, each leg's worst price, what they cost, and what of it is paid at once; fees included."""
+
+    size: D
+    worst: list
+    cost: D
+    paid: D
+
+
+def sets(legs: list[Leg], pays: D, margin: D, share: D, budget: D) -> Sets:
+    """As many sets as leave the margin, level by level, for a budget; `share` of each level is counted on."""
+    shown = [[(price, floor_to(size * share, CENT)) for price, size in leg.offers] for leg in legs]
+    shown = [[level for level in levels if level[1] > 0] for levels in shown]
     at, used = [0] * len(legs), [ZERO] * len(legs)
-    total, worst, spent = ZERO, [ZERO] * len(legs), ZERO
-    while all(i < len(leg) for i, leg in zip(at, legs)):
-        now = [leg[i] for i, leg in zip(at, legs)]
-        each = sum((price + fee_per_share(rate, price) for (price, _), rate in zip(now, rates)), ZERO)
+    found = Sets(ZERO, [ZERO] * len(legs), ZERO, ZERO)
+    while all(i < len(levels) for i, levels in zip(at, shown)):
+        now = [levels[i] for i, levels in zip(at, shown)]
+        prices = [price + fee_per_share(leg.rate, price) for (price, _), leg in zip(now, legs)]
+        each, paid = sum(prices, ZERO), sum((price for price, leg in zip(prices, legs) if not leg.sold), ZERO)
         if pays - each < margin:
             break
-        room = min(floor_to(size * share, CENT) - done for (_, size), done in zip(now, used))
-        take = min(room, (budget - spent) / each)
-        total, spent = total + take, spent + take * each
-        worst = [price for price, _ in now]
+        room = min(size - done for (_, size), done in zip(now, used))
+        take = min(room, (budget - found.paid) / paid)
+        found = Sets(found.size + take, [price for price, _ in now], found.cost + take * each, found.paid + take * paid)
         if take < room:
             break
         used = [done + take for done in used]
         for i, (_, size) in enumerate(now):
-            if used[i] >= floor_to(size * share, CENT):
+            if used[i] >= size:
                 at[i], used[i] = at[i] + 1, ZERO
-    return total, worst, spent
+    return found
 
 
 def multi(markets: list[Market], state: dict, p: dict) -> Expected:
-    """Every YES, where the named outcomes are all that there are, or every NO: whichever leaves more."""
+    """Every YES, every NO, or some NO that are converted into YES of the others: the form with more profit per dollar paid."""
     reasons = set()
     for market in markets:
         if "book" not in market.raw or market.raw.get("book_age_ms", 0) > p["max_book_age_ms"]:
@@ -44,26 +63,45 @@ def multi(markets: list[Market], state: dict, p: dict) -> Expected:
         if market.raw.get("caution"):
             reasons.add("caution")
     held = sum((sum(m.cost.values(), ZERO) for m in markets), ZERO)
-    budget = min(D(p["max_basket_usdc"]), D(p["max_total_usdc"]) - held, D(state["collateral"]) * D(str(p["balance_share"])))
-    found = []
-    none = {"no_edge"} | ({"no_book"} if any(not m.bids or not m.asks for m in markets) else set())
-    if p["outcomes"] not in (0, len(markets)):
+    free = D(state["collateral"]) * D(str(p["balance_share"]))
+    budget = max(min(D(p["max_basket_usdc"]), D(p["max_total_usdc"]) - held, free), ZERO)
+    whole, none, found = p["outcomes"] == len(markets), {"no_edge"}, []
+    if any(not m.bids or not m.asks for m in markets):
+        none.add("no_book")
+    if not whole and p["outcomes"]:
         none.add("incomplete_set")
-    forms = [("NO", D(len(markets) - 1))]
-    if p["outcomes"] == len(markets):
-        forms.append(("YES", D(1)))
-    for token, pays in forms:
-        legs = [m.levels(token, "BUY") for m in markets]
-        dear = [[level for level in leg if level[0] <= D(str(p["max_leg_price"]))] for leg in legs]
-        rates = [m.rate or ZERO for m in markets]
-        total, worst, spent = sets(dear, rates, pays, D(str(p["margin"])), D(str(p["depth_share"])), max(budget, ZERO))
-        size = floor_to(total, CENT)
-        if any(len(now) < len(leg) and now[:1] != leg[:1] for now, leg in zip(dear, legs)):
-            none |= {"outside_zone"}
-        elif total and size < max(m.min_size for m in markets):
-            none |= {"thin_book"}
+
+    def tried(token: str, pays: int, bought: list[int], margin: D) -> bool:
+        """Whether a form pays: the token of the markets that are bought, the other one sold in the rest."""
+        legs = [Leg(m.levels(token, "BUY"), m.rate or ZERO, i not in bought) for i, m in enumerate(markets)]
+        if any(not leg.offers for leg in legs):
+            return False
+        if any(not leg.sold and leg.offers[0][0] > D(str(p["max_leg_price"])) for leg in legs):
+            none.add("outside_zone")
+            return False
+        got = sets(legs, D(pays), margin, D(str(p["depth_share"])), budget)
+        size = floor_to(got.size, CENT)
+        if 0 < size < max(m.min_size for m in markets):
+            none.add("thin_book")
         elif size > 0:
-            found.append((total * pays - spent, [Order(token, "BUY", price, size, m.raw["slug"]) for m, price in zip(markets, worst)]))
+            if len(bought) < len(markets) and not state.get("converts"):
+                none.add("no_conversion")
+                return True
+            orders = [Order(token, "BUY", got.worst[i], size, markets[i].raw["slug"]) for i in bought]
+            found.append(((got.size * pays - got.cost) / got.paid, orders))
+            return True
+        return False
+
+    everything, margin = list(range(len(markets))), D(str(p["margin"]))
+    if not tried("NO", len(markets) - 1, everything, margin) and whole and all(m.bids for m in markets):
+        # The cheapest first, and as many as possible; one alone brings no dollars back.
+        cheapest = sorted(everything, key=lambda i: markets[i].levels("NO", "BUY")[0][0])
+        extra = margin + D(str(p.get("convert_margin", 0)))
+        for count in range(len(markets) - 1, 1, -1):
+            if "convert_margin" in p and tried("NO", len(markets) - 1, cheapest[:count], extra):
+                break
+    if whole:
+        tried("YES", 1, everything, margin)
     if not found:
         reasons |= none
     if reasons:
@@ -88,13 +126,13 @@ def pair(market: Market, state: dict, p: dict) -> Expected:
     if not careful and (mending := mend(market, state, p)):
         return Expected(taking=[mending], figures=sure)
     if not careful and not ends:
-        legs = [market.levels(token, "BUY") for token in ("YES", "NO")]
+        legs = [Leg(market.levels(token, "BUY"), market.rate) for token in ("YES", "NO")]
         most = min(D(p["max_order_usdc"]), D(p["max_total_usdc"]) - cost, D(state["collateral"]))
         share, margin = D(str(p["depth_share"])), D(str(p["taker_margin"]))
-        total, worst, _ = sets(legs, [market.rate] * 2, D(1), margin, share, max(most, ZERO))
-        size = floor_to(total, CENT)
+        got = sets(legs, D(1), margin, share, max(most, ZERO))
+        size = floor_to(got.size, CENT)
         if size >= market.min_size and size > 0:
-            taken = [Order(token, "BUY", price, size) for token, price in zip(("YES", "NO"), worst)]
+            taken = [Order(token, "BUY", price, size) for token, price in zip(("YES", "NO"), got.worst)]
             return Expected(taking=taken, figures=sure)
     if ends:
         return Expected({"near_expiry"})
