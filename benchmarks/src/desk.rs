@@ -24,6 +24,7 @@ fn config() -> EngineConfig {
             markets: vec!["*".into()],
             strategy: StrategyConfig::SkewedMaker(parameters),
             listener: Default::default(),
+            sharing: Default::default(),
         }],
         timing: Timing {
             debounce_ms: 0,

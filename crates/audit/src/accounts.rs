@@ -62,6 +62,11 @@ impl Books {
         self.accounts.values()
     }
 
+    /// The accounts of one instance.
+    pub fn of(&self, instance: InstanceId) -> impl Iterator<Item = &SubAccount> {
+        self.accounts.iter().filter(move |((_, of), _)| *of == instance).map(|(_, account)| account)
+    }
+
     /// The accounts of one market, nobody's included.
     pub fn market(&self, market: MarketId) -> impl Iterator<Item = &SubAccount> {
         let range = (market, InstanceId(0))..=(market, InstanceId::WALLET);

@@ -11,7 +11,7 @@ use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::codec::market::MarketDecoder;
 use oddsmith_polymarket::codec::user::{UserDecoder, UserEvent};
 use oddsmith_polymarket::order::OrderHasher;
-use oddsmith_risk::{Limits, OpenOrder};
+use oddsmith_risk::{CapitalPart, Limits, OpenOrder};
 
 use crate::accounts::Books;
 use crate::answers::Answers;
@@ -19,6 +19,7 @@ use crate::form;
 use crate::limits::Scene;
 use crate::money::Demands;
 use crate::orders::OwnOrders;
+use crate::pauses::Pauses;
 use crate::report::{Findings, Report, Rule, Totals};
 use crate::stops::Stops;
 use crate::takeover::take_over;
@@ -35,6 +36,11 @@ pub struct Auditor {
     pub(crate) started_s: u64,
     pub(crate) limits: Limits,
     pub(crate) names: Vec<String>,
+    /// The part of the wallet's capital that each instance may have at work.
+    pub(crate) parts: Vec<Option<CapitalPart>>,
+    /// The most markets that each instance may hold or quote at once.
+    pub(crate) most: Vec<Option<u64>>,
+    pub(crate) pauses: Pauses,
     pub(crate) hasher: Option<OrderHasher>,
     pub(crate) cards: BTreeMap<MarketId, MarketCard>,
     pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
@@ -76,6 +82,9 @@ impl Auditor {
             started_s: 0,
             limits: Limits::default(),
             names: Vec::new(),
+            parts: Vec::new(),
+            most: Vec::new(),
+            pauses: Pauses::default(),
             hasher: None,
             cards: BTreeMap::new(),
             by_condition: BTreeMap::new(),
@@ -179,6 +188,14 @@ impl Auditor {
         }
         let instances = config["instances"].as_array().cloned().unwrap_or_default();
         self.names = instances.iter().map(|i| i["name"].as_str().unwrap_or_default().to_owned()).collect();
+        for instance in &instances {
+            match serde_json::from_value(instance["sharing"]["capital"].clone()) {
+                Ok(part) => self.parts.push(part),
+                Err(error) => self.found.found(Rule::Limit, format!("a part of the capital cannot be read: {error}")),
+            }
+        }
+        self.most = instances.iter().map(|instance| instance["sharing"]["max_markets"].as_u64()).collect();
+        self.pauses = Pauses::of(&instances);
         self.hasher = OrderHasher::new(setup.chain_id).ok();
         self.setup = Some(setup.clone());
     }
@@ -322,12 +339,19 @@ impl Auditor {
             markets: &self.touched,
             decided: &self.decided,
             name,
+            part: self.parts.get(usize::from(place.instance.0)).copied().flatten(),
+            most_markets: self.most.get(usize::from(place.instance.0)).copied().flatten(),
             halved: self.stops.halved(),
             wall_s: self.time.wall_s(),
         };
         let against = self.stops.against((place.instance, name), (market, &card.condition));
         self.found.check(Rule::Stopped, against.is_none(), || {
             format!("order {} is placed although {}", place.id, against.unwrap_or_default())
+        });
+        let pausing = self.pauses.against(place.instance, market).filter(|_| place.order_type.rests());
+        self.found.check(Rule::Stopped, pausing.is_none(), || {
+            let by = pausing.map_or(0, |by| by.0);
+            format!("order {} is placed although instance {by} pauses its instance there", place.id)
         });
         let may_grow = !self.stops.reduces_only(&card.condition, name);
         self.found.check(Rule::Stopped, may_grow || scene.own(place.instance, market).is_reduced_by(&order), || {
@@ -371,6 +395,7 @@ impl Auditor {
             _ => {}
         }
         self.stops.event(event);
+        self.pauses.event(event, &mut self.found);
     }
 
     fn cleared(&mut self, scope: Scope) {

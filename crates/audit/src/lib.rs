@@ -15,6 +15,7 @@ mod form;
 mod limits;
 mod money;
 mod orders;
+mod pauses;
 mod report;
 mod stops;
 mod takeover;

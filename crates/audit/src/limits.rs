@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_domain::{InstanceId, MarketCard, MarketId, PlaceOrder, Shares, Side, Usdc};
-use oddsmith_risk::{Elsewhere, Factor, GroupLoss, Limits, MarketExposure, OpenOrder, paid};
+use oddsmith_risk::{CapitalPart, Elsewhere, Factor, GroupLoss, Limits, MarketExposure, OpenOrder, paid};
 
 use crate::accounts::Books;
 use crate::orders::OwnOrders;
@@ -24,6 +24,10 @@ pub(crate) struct Scene<'a> {
     pub name: &'a str,
     /// Markets whose outcome is known: what is held there can lose nothing any more.
     pub decided: &'a BTreeSet<MarketId>,
+    /// The part of the wallet's capital that the instance may have at work.
+    pub part: Option<CapitalPart>,
+    /// The most markets that the instance may hold or quote at once.
+    pub most_markets: Option<u64>,
     /// Whether sizes are halved after a kill.
     pub halved: bool,
     /// Seconds since the Unix epoch.
@@ -48,6 +52,7 @@ impl Scene<'_> {
         let reduces = own.is_reduced_by(order);
         self.check_self_trade(place, order, found);
         self.check_means(place, order, found);
+        self.check_part(place, order, found);
         self.check_times(place, reduces, found);
         self.check_order(place, order, reduces, found);
         let before = self.exposure(market);
@@ -92,6 +97,21 @@ impl Scene<'_> {
                 });
             }
         }
+    }
+
+    /// What the instance has at work with a buy: what it holds at its cost, sales that are not settled, and its open buys. The capital is
+    /// what the collateral was, what the run moved, and everything held at its cost.
+    fn check_part(&self, place: &PlaceOrder, order: &OpenOrder, found: &mut Findings) {
+        let Some(part) = self.part.filter(|_| order.side == Side::Buy) else { return };
+        let moved: Usdc = self.books.accounts().map(|account| account.cash + account.cost_basis()).sum();
+        let most = part.of(self.capital.map_or(Usdc::ZERO, |capital| capital + moved));
+        let held: Usdc = self.books.of(place.instance).map(|account| account.cost_basis() + account.incoming).sum();
+        let buys = self.orders.open().filter(|o| o.place.instance == place.instance && o.place.side() == Side::Buy);
+        let bid: Usdc = buys.map(|own| own.open().size.cost_ceil(own.open().price)).sum();
+        let now = held + bid + order.size.cost_ceil(order.price);
+        found.check(Rule::Limit, now <= most, || {
+            format!("order {} brings {now} to work; the instance {} may have {most}", place.id, self.name)
+        });
     }
 
     fn check_times(&self, place: &PlaceOrder, reduces: bool, found: &mut Findings) {
@@ -183,6 +203,16 @@ impl Scene<'_> {
         let elsewhere: Usdc = others.map(|(m, _)| self.own(instance, *m).worst().loss).sum();
         let mut after = own;
         after.add(step.order);
+        if let Some(most) = self.most_markets.filter(|_| own.is_empty()) {
+            let others = self.markets.iter().filter(|(m, left)| **m != market && !**left);
+            let entered = others.filter(|(m, _)| !self.own(instance, **m).is_empty()).count() as u64;
+            found.check(Rule::Limit, entered < most, || {
+                format!(
+                    "order {} enters a market beside {entered}; the instance {} may {most}",
+                    step.place.id, self.name
+                )
+            });
+        }
         let losses = [own, after].map(|exposure| beside(exposure.losses(), elsewhere));
         let name = format!("the instance {}", self.name);
         self.loses(step, &name, losses.into(), self.limits.instance_limit(self.name), found);

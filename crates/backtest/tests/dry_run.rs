@@ -42,6 +42,7 @@ fn dry(files: Vec<PathBuf>) -> Result<(DryReport, Tape), DryRunError> {
         markets: vec!["*".to_owned()],
         strategy,
         listener: Default::default(),
+        sharing: Default::default(),
     };
     let config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
     let run = DryRun {

@@ -104,6 +104,7 @@ impl Client for Runs {
             markets: vec!["*".to_owned()],
             strategy,
             listener: Default::default(),
+            sharing: Default::default(),
         };
         let config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
         let told = Told::default();

@@ -115,6 +115,22 @@ pub enum Withdrawal {
     SelfTrade,
     /// The price outside of the venue that it was quoted by jumped.
     Shock,
+    /// Another own instance pauses its instance in the market.
+    Paused,
+    /// An instance with a higher priority needs the collateral that it reserves.
+    Priority,
+}
+
+/// What an instance has under way in a market while it pauses others there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCause {
+    /// A basket with a leg there.
+    Basket,
+    /// It is building a pair there.
+    BuildingPair,
+    /// It is buying the winner there.
+    TemporalActive,
 }
 
 /// A kind of request that a breaker watches. Cancels and heartbeats have none: they are never held back.

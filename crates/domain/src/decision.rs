@@ -119,6 +119,8 @@ pub enum Reason {
     TooLate,
     /// The market's text does not say clearly how it is decided.
     RulesUnclear,
+    /// Another own instance has something under way there, and pauses this one.
+    Paused,
 }
 
 /// The reasons of one decision.

@@ -105,6 +105,9 @@ denials! {
     State = "state", Instance, "The trading state of the market, or of the instance in it, does not allow such an order.";
     Drawdown = "drawdown", Wallet, "The loss from the highest point leaves no size.";
     StaleReference = "stale_reference", Instance, "The price outside of the venue that the instance follows is too old for an order.";
+    Capital = "capital", Instance, "The instance would have more of the wallet's capital at work than its share.";
+    InstanceMarkets = "instance_markets", Instance, "The instance would hold or quote more markets at once than it may.";
+    Paused = "paused", Instance, "Another own instance has something under way in the market and pauses this one there.";
 }
 
 impl Denial {

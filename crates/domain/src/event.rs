@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Address, AssetId, Basket, BasketId, BasketPart, BasketState, BookHealth, Booking, BookingId, BreakerState,
     CapitalCause, Denial, DesiredQuote, DifferenceKind, DoubtCause, InstanceId, IntentId, Latch, LatchScope, Latched,
-    Listing, MarketCard, MarketId, Mode, Movement, Omission, OrderId, OrderState, Price, ProfitMark, ReadReason,
-    Reasons, RequestKind, ResolutionSource, RunId, Scope, Shares, Side, StateCause, SubAccount, TradeId, TradeStatus,
-    TradingState, Usdc, VenueMode, Withdrawal,
+    Listing, MarketCard, MarketId, Mode, Movement, Omission, OrderId, OrderState, PauseCause, Price, ProfitMark,
+    ReadReason, Reasons, RequestKind, ResolutionSource, RunId, Scope, Shares, Side, StateCause, SubAccount, TradeId,
+    TradeStatus, TradingState, Usdc, VenueMode, Withdrawal,
 };
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -408,5 +408,27 @@ pub enum Event {
         market: MarketId,
         /// The fair value of YES, rounded to the nearest price unit.
         yes: Price,
+    },
+    /// An instance is paused in a market: its quotes are pulled, and it places nothing new there.
+    Paused {
+        /// The market.
+        market: MarketId,
+        /// The instance that is paused.
+        instance: InstanceId,
+        /// The instance that pauses it.
+        by: InstanceId,
+        /// What that one has under way.
+        cause: PauseCause,
+    },
+    /// What an instance was paused for is over.
+    Unpaused {
+        /// The market.
+        market: MarketId,
+        /// The instance that was paused.
+        instance: InstanceId,
+        /// The instance that paused it.
+        by: InstanceId,
+        /// What that one had under way.
+        cause: PauseCause,
     },
 }

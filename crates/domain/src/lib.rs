@@ -50,7 +50,7 @@ pub use account::{
 pub use amount::{Shares, Usdc};
 pub use basket::{Basket, BasketId, BasketLeg, BasketPart, BasketState, Sequence, Unwind};
 pub use card::MarketCard;
-pub use cause::{BookHealth, BreakerState, DoubtCause, Listing, RequestKind, Scope, VenueMode, Withdrawal};
+pub use cause::{BookHealth, BreakerState, DoubtCause, Listing, PauseCause, RequestKind, Scope, VenueMode, Withdrawal};
 pub use decimal::{DecimalError, parse_fixed, write_fixed};
 pub use decision::{DesiredQuote, Mode, Reason, Reasons, Route};
 pub use denial::{Denial, DenialScope};

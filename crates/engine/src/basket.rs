@@ -47,7 +47,7 @@ impl Carried {
         BasketView { id: self.run.id, state: self.run.state(), matched: self.run.matched() }
     }
 
-    fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !self.run.state().is_final()
     }
 }
@@ -64,9 +64,11 @@ impl Engine {
         self.orders.get(id).is_some_and(|order| !order.place.order_type.rests())
     }
 
-    /// Fees that orders on their way may cost beyond what they reserve.
-    pub(crate) fn fees_at_stake(&self) -> Usdc {
+    /// Fees that orders on their way, all of them or one instance's, may cost beyond what they reserve.
+    pub(crate) fn fees_at_stake(&self, of: Option<InstanceId>) -> Usdc {
+        let owned = |order: &oddsmith_execution::Order| of.is_none_or(|of| order.place.instance == of);
         let taking = self.orders.open().filter(|o| !o.place.order_type.rests() && o.place.side() == Side::Buy);
+        let taking = taking.filter(|order| owned(order));
         let fee = |order: &oddsmith_execution::Order| {
             let card = self.markets.get(order.place.asset.market().index()).map(|m| &m.card);
             card.and_then(|card| card.fee).map(|fee| fee.taker_fee(order.remaining(), order.place.price))
@@ -84,7 +86,7 @@ impl Engine {
             let text = format!("instance {} asks for a basket that is empty or reaches beyond its markets", id.0);
             return self.emit.event(out, Event::Alert { text });
         }
-        if let Err((market, denial)) = self.check_basket(index, &basket, now) {
+        if let Err((market, denial)) = self.check_basket(index, &basket, now, out) {
             return self.tell_denial(id, market, denial, out);
         }
         (self.intents, self.baskets) = (self.intents + 1, self.baskets + 1);
@@ -99,7 +101,13 @@ impl Engine {
     }
 
     /// Whether every leg could be sent now, and all of them be paid for.
-    fn check_basket(&mut self, index: usize, basket: &Basket, now: Time) -> Result<(), (MarketId, Denial)> {
+    fn check_basket(
+        &mut self,
+        index: usize,
+        basket: &Basket,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) -> Result<(), (MarketId, Denial)> {
         let Some(first) = basket.legs.first() else { return Ok(()) };
         let Some(instance) = self.instances.get(index) else { return Ok(()) };
         let owner = instance.id;
@@ -109,6 +117,9 @@ impl Engine {
         let mut cost = Usdc::ZERO;
         for leg in &basket.legs {
             let BasketLeg { market, outcome, side, limit, size } = *leg;
+            if self.is_paused(owner, market) {
+                return Err((market, Denial::Paused));
+            }
             let order = OpenOrder { outcome, side, price: limit, size };
             match self.check_taking(&order, owner, market, now) {
                 // What of ours is in its way can be cancelled.
@@ -120,7 +131,14 @@ impl Engine {
                 cost += size.cost_ceil(limit) + fee;
             }
         }
-        if cost > self.free_collateral() { Err((first.market, Denial::Collateral)) } else { Ok(()) }
+        if cost > self.free_for(owner, now) {
+            self.claim_collateral((owner, first.market), cost, now, out);
+            return Err((first.market, Denial::Collateral));
+        }
+        match self.own_capital(owner) {
+            Some(left) if cost > left => Err((first.market, Denial::Capital)),
+            _ => Ok(()),
+        }
     }
 
     /// What taking an order would cost in fees at most; `None` when the market states none.
@@ -154,7 +172,8 @@ impl Engine {
     /// Brings every basket as far as it comes now.
     pub(crate) fn step_baskets(&mut self, now: Time, out: &mut Vec<Output>) {
         let mut room = MAX_PLACEMENTS;
-        for index in 0..self.instances.len() {
+        for place in 0..self.order.len() {
+            let Some(index) = self.order.get(place).copied() else { break };
             let Some(mut carried) = self.instances.get_mut(index).and_then(|i| i.basket.take_if(|b| b.is_running()))
             else {
                 continue;
@@ -321,7 +340,8 @@ impl Engine {
         if meeting.is_empty() {
             return Ok(());
         }
-        let yields = meeting.iter().any(|o| o.place.instance < owner);
+        let rank = self.rank(owner);
+        let yields = meeting.iter().any(|o| self.rank(o.place.instance) < rank);
         let rests: Vec<OrderId> = meeting.iter().filter(|o| o.place.order_type.rests()).map(|o| o.place.id).collect();
         if !yields {
             for id in rests {

@@ -1,6 +1,6 @@
 //! What an engine is told once, when its run begins.
 
-use oddsmith_domain::{Millis, Shares, Time};
+use oddsmith_domain::{Millis, Shares, Time, Usdc};
 use oddsmith_execution::{MinSizePolicy, PlanPolicy};
 use oddsmith_risk::{LimitError, Limits};
 use oddsmith_strategy::{ParameterError, StrategyConfig};
@@ -9,13 +9,14 @@ use thiserror::Error;
 
 use crate::listen::Listener;
 use crate::settings::{Doubts, Sending};
+use crate::sharing::{self, Sharing};
 use crate::tokens::Tokens;
 
 /// The configuration of an engine: the same in a profile, in the journal and in a replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
-    /// The strategy instances, in the order of their priority.
+    /// The strategy instances, in the order of their priority unless they state one.
     pub instances: Vec<InstanceConfig>,
     /// What may be risked.
     pub limits: Limits,
@@ -44,6 +45,9 @@ pub struct InstanceConfig {
     /// When a change is worth an evaluation.
     #[serde(default)]
     pub listener: Listener,
+    /// What it may do beside the other instances.
+    #[serde(default, skip_serializing_if = "Sharing::is_default")]
+    pub sharing: Sharing,
 }
 
 impl InstanceConfig {
@@ -205,6 +209,24 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// A setting of how instances share is none.
+    #[error("instance `{instance}`: `sharing.{name}`: {why}")]
+    Sharing {
+        /// The instance.
+        instance: String,
+        /// Which setting.
+        name: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Shares of the capital sum to more than there is.
+    #[error("the shares of the capital of `{}` sum to {sum}: at most 1 is possible", .instances.join("`, `"))]
+    Shares {
+        /// The instances that have a share.
+        instances: Vec<String>,
+        /// What their shares sum to.
+        sum: Usdc,
+    },
     /// A limit is none.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -280,6 +302,7 @@ impl EngineConfig {
                 .map_err(|source| ConfigError::Parameter { instance: instance.name.clone(), source })?;
             instance.listener.validate(&instance.name)?;
         }
+        sharing::validate(&self.instances)?;
         self.limits.validate()?;
         self.tokens.validate(&self.instances)?;
         self.timing.validate()?;
@@ -341,7 +364,13 @@ mod tests {
 
     fn instance(name: &str) -> InstanceConfig {
         let strategy = StrategyConfig::SkewedMaker(oddsmith_strategy::skewed_maker::Parameters::default());
-        InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
+        InstanceConfig {
+            name: name.to_owned(),
+            markets: vec!["*".to_owned()],
+            strategy,
+            listener: Default::default(),
+            sharing: Default::default(),
+        }
     }
 
     #[test]

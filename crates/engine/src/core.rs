@@ -26,10 +26,12 @@ use crate::lag::Lag;
 use crate::lists::SmallMap;
 use crate::market::Market;
 use crate::markets::Markets;
+use crate::pause::Pauser;
 use crate::poll::Poll;
 use crate::reconcile::Reconciler;
 use crate::reference::References;
 use crate::restore::Reach;
+use crate::sharing::{by_priority, paused_by};
 use crate::slow::Stopwatch;
 use crate::truth::Truths;
 use crate::unfamiliar::Unfamiliar;
@@ -81,6 +83,9 @@ pub struct Engine {
     pub(crate) markets: Markets,
     pub(crate) by_condition: BTreeMap<ConditionId, MarketId>,
     pub(crate) instances: Vec<Instance>,
+    /// Their places by priority, the first one first, and those of them that pause others.
+    pub(crate) order: Vec<usize>,
+    pub(crate) pausers: Vec<Pauser>,
     /// Strategies for instances that are still to be set up.
     pub(crate) own_strategies: BTreeMap<String, Box<dyn oddsmith_strategy::Strategy + Send>>,
     /// How each market-channel connection stands.
@@ -222,6 +227,8 @@ impl Engine {
             markets: Markets::default(),
             by_condition: BTreeMap::new(),
             instances: Vec::new(),
+            order: Vec::new(),
+            pausers: Vec::new(),
             own_strategies: BTreeMap::new(),
             shards: BTreeMap::new(),
             orders: Orders::default(),
@@ -313,6 +320,7 @@ impl Engine {
             Ok(builder) => self.builder = Some(builder),
             Err(error) => return self.emit.event(out, Event::Alert { text: error.to_string() }),
         }
+        let order = by_priority(&config.instances);
         for (index, instance) in config.instances.iter().enumerate() {
             // `from_json` has checked every parameter.
             let Ok(configured) = instance.strategy.build() else { continue };
@@ -320,6 +328,11 @@ impl Engine {
             self.instances.push(Instance {
                 id: InstanceId(u16::try_from(index).unwrap_or(u16::MAX)),
                 name: instance.name.clone(),
+                rank: order.iter().position(|at| *at == index).unwrap_or(usize::MAX),
+                priority: instance.sharing.priority,
+                capital: instance.sharing.capital,
+                max_markets: instance.sharing.max_markets,
+                at_work: Usdc::ZERO,
                 strategy,
                 listener: instance.listener.clone(),
                 loss: Usdc::ZERO,
@@ -335,6 +348,10 @@ impl Engine {
                 patience: Patience::default(),
             });
         }
+        let mut whom = paused_by(&config.instances);
+        let pausers = order.iter().map(|&by| Pauser { by, whom: std::mem::take(&mut whom[by]) });
+        self.pausers = pausers.filter(|pauser| !pauser.whom.is_empty()).collect();
+        self.order = order;
         self.gate = Gate::new(config.limits.clone());
         self.started_s = now.wall_s();
         self.reach = Reach::begin(now);

@@ -159,15 +159,16 @@ impl Engine {
         now: Time,
         out: &mut Vec<Output>,
     ) -> Result<(), Denial> {
+        let rank = self.rank(owner);
         let claimed =
-            self.instances.iter().take(usize::from(owner.0)).any(|i| {
+            self.instances.iter().filter(|i| i.rank < rank).any(|i| {
                 i.wants.get(&market).is_some_and(|wanted| wanted.claims.iter().any(|claim| claim.meets(order)))
             });
         let mut meeting = Vec::new();
         let mut yields = claimed;
         for other in self.orders.open_in(market).filter(|o| o.place.instance != owner && o.open().meets(order)) {
             // What takes is not cancelled: it is over soon.
-            yields |= other.place.instance < owner || !other.place.order_type.rests();
+            yields |= self.rank(other.place.instance) < rank || !other.place.order_type.rests();
             meeting.push(other.place.id);
         }
         if yields {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time};
+use oddsmith_domain::{Event, InstanceId, Mode, Outcome, Output, Time, Usdc};
 use oddsmith_strategy::{MarketView, OwnOrder, Position, Rest, View, Working};
 
 use crate::basket::Carried;
@@ -10,6 +10,7 @@ use crate::config::Timing;
 use crate::core::Engine;
 use crate::instance::Instance;
 use crate::own::Gone;
+use crate::pause::paused_rest;
 
 impl Instance {
     /// When the instance is due, on the monotonic clock; `None` while it has no market or was put in quarantine.
@@ -45,7 +46,7 @@ impl Engine {
 
     /// Runs the strategy on a fresh view; `false` if it panicked.
     pub(crate) fn evaluate(&mut self, index: usize, now: Time) -> bool {
-        let spendable = self.free_collateral();
+        let spendable = self.instances.get(index).map_or(Usdc::ZERO, |instance| self.spendable(instance.id, now));
         let Engine { instances, markets, orders, ledger, scratch, wallet, shards, references, truths, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, basket, .. }) =
             instances.get_mut(index)
@@ -130,6 +131,8 @@ impl Engine {
         for rest in decision.rests() {
             let Some(instance) = self.instances.get_mut(index) else { break };
             let Some(wanted) = instance.wants.get_mut(&rest.market) else { continue };
+            let paused = wanted.pause.map(|_| paused_rest(rest.market));
+            let rest = paused.as_ref().unwrap_or(rest);
             if !wanted.differs(rest, tolerance) {
                 if wanted.told.is_some() {
                     // A limit was in the way: what it counts may have changed meanwhile.

@@ -24,9 +24,20 @@ pub(crate) struct Figures {
     /// What that is for the limits of the wallet.
     part: Elsewhere,
     /// Each instance that holds something or has an order open.
-    own: Vec<(InstanceId, MarketExposure)>,
+    own: Vec<Own>,
+    /// What everything held has cost, decided or not.
+    cost: Usdc,
     /// What own orders are worth, by their side in YES terms.
     worth: [Usdc; 2],
+}
+
+/// What an instance's part of a market comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Own {
+    of: InstanceId,
+    exposure: MarketExposure,
+    /// What it has at work, see [`crate::share`]. What a decided market pays is not free before it is redeemed.
+    at_work: Usdc,
 }
 
 impl Figures {
@@ -42,23 +53,29 @@ impl Figures {
         let of = (ledger.changed(market), orders.changed(market));
         let mut figures = Figures { of, decided, own, ..Figures::default() };
         let (mut held, mut cost) = ([Shares::ZERO; 2], [Usdc::ZERO; 2]);
-        for (instance, account) in ledger.market(market).filter(|_| !decided) {
-            held = [held[0] + account.shares[0], held[1] + account.shares[1]];
-            cost = [cost[0] + account.cost[0], cost[1] + account.cost[1]];
-            figures.own.push((instance, MarketExposure::new(account.shares, account.cost)));
+        for (of, account) in ledger.market(market) {
+            let mut exposure = MarketExposure::default();
+            if !decided {
+                held = [held[0] + account.shares[0], held[1] + account.shares[1]];
+                cost = [cost[0] + account.cost[0], cost[1] + account.cost[1]];
+                exposure = MarketExposure::new(account.shares, account.cost);
+            }
+            figures.cost += account.cost_basis();
+            figures.own.push(Own { of, exposure, at_work: account.cost_basis() + account.incoming });
         }
         figures.all = MarketExposure::new(held, cost);
         for order in orders.open_in(market) {
             let (instance, open) = (order.place.instance, order.open());
             // What may still fill counts also after the decision, until the venue has shown that it is gone.
             figures.all.add_owned(&open, &figures.own(instance));
-            let own = figures.own.iter().position(|(of, _)| *of == instance);
+            let own = figures.own.iter().position(|own| own.of == instance);
             let own = own.unwrap_or_else(|| {
-                figures.own.push((instance, MarketExposure::default()));
+                figures.own.push(Own { of: instance, exposure: MarketExposure::default(), at_work: Usdc::ZERO });
                 figures.own.len() - 1
             });
-            if let Some((_, exposure)) = figures.own.get_mut(own) {
-                exposure.add(&open);
+            if let Some(own) = figures.own.get_mut(own) {
+                own.exposure.add(&open);
+                own.at_work += if open.side == Side::Buy { open.size.cost_ceil(open.price) } else { Usdc::ZERO };
             }
             let (side, price) = open.in_yes_terms();
             figures.worth[side as usize] += worth(side, price, open.size);
@@ -69,7 +86,12 @@ impl Figures {
 
     /// What one instance holds and has open.
     pub(crate) fn own(&self, instance: InstanceId) -> MarketExposure {
-        self.own.iter().find(|(of, _)| *of == instance).map(|(_, exposure)| *exposure).unwrap_or_default()
+        self.own.iter().find(|own| own.of == instance).map(|own| own.exposure).unwrap_or_default()
+    }
+
+    /// What one instance has at work, without the fees of what takes.
+    fn at_work(&self, instance: InstanceId) -> Usdc {
+        self.own.iter().find(|own| own.of == instance).map_or(Usdc::ZERO, |own| own.at_work)
     }
 }
 
@@ -111,8 +133,16 @@ impl Market {
 pub(crate) struct Sums {
     /// All markets together.
     everywhere: Elsewhere,
+    /// What everything held everywhere has cost.
+    cost: Usdc,
     /// Each configured group: its markets, and how often the figures of one of them have changed, or it came or went.
     groups: Vec<(Vec<MarketId>, u64)>,
+}
+
+impl Sums {
+    pub(crate) const fn cost(&self) -> Usdc {
+        self.cost
+    }
 }
 
 /// A group that a market is in.
@@ -132,8 +162,20 @@ impl Engine {
         let Some(known) = self.markets.get_mut(market.index()).filter(stale) else { return };
         let (figures, everywhere) = (std::mem::take(&mut known.figures), &mut self.sums.everywhere);
         *everywhere = everywhere.without(&figures.part);
+        self.sums.cost -= figures.cost;
+        for own in &figures.own {
+            if let Some(instance) = self.instances.get_mut(usize::from(own.of.0)) {
+                instance.at_work -= own.at_work;
+            }
+        }
         known.figures = figures.anew(&self.ledger, &self.orders, (market, known.pays.is_some()));
         *everywhere = everywhere.plus(&known.figures.part);
+        self.sums.cost += known.figures.cost;
+        for own in &known.figures.own {
+            if let Some(instance) = self.instances.get_mut(usize::from(own.of.0)) {
+                instance.at_work += own.at_work;
+            }
+        }
         known.recounts += 1;
         for membership in &known.groups {
             if let Some((_, changes)) = self.sums.groups.get_mut(membership.group) {
@@ -182,6 +224,10 @@ impl Engine {
     pub(crate) fn uncount(&mut self, market: &Market) {
         self.leave_groups(market.id);
         self.sums.everywhere = self.sums.everywhere.without(&market.figures.part);
+        self.sums.cost -= market.figures.cost;
+        for instance in &mut self.instances {
+            instance.at_work -= market.figures.at_work(instance.id);
+        }
     }
 
     /// Brings up to date what the other markets of a market's groups can lose.
@@ -250,7 +296,16 @@ impl Engine {
         if everywhere != self.sums.everywhere {
             return Err(format!("kept {:?} of all markets, anew {everywhere:?}", self.sums.everywhere));
         }
+        let cost: Usdc = self.markets.iter().map(|market| market.figures.cost).sum();
+        if cost != self.sums.cost {
+            return Err(format!("kept {} as the cost of everything held, anew {cost}", self.sums.cost));
+        }
         for instance in &self.instances {
+            let at_work: Usdc = self.markets.iter().map(|market| market.figures.at_work(instance.id)).sum();
+            if instance.at_work != at_work {
+                let kept = instance.at_work;
+                return Err(format!("instance {}: kept {kept} at work, anew {at_work}", instance.name));
+            }
             let loss: Usdc = instance.wants.values().map(|wanted| wanted.loss).sum();
             let anew: Usdc = instance
                 .wants

@@ -40,6 +40,7 @@ fn engine() -> Engine {
         markets: vec![markets.to_owned()],
         strategy: strategy.clone(),
         listener: Default::default(),
+        sharing: Default::default(),
     };
     let group = |name: &str, markets: &[&str], exclusive| GroupLimit {
         name: name.to_owned(),

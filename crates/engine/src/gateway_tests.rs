@@ -71,6 +71,7 @@ fn engine(state: OrderState, purpose: Purpose) -> Engine {
         markets: vec!["*".to_owned()],
         strategy,
         listener: Default::default(),
+        sharing: Default::default(),
     };
     let config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
     let account = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address");

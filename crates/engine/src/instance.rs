@@ -3,19 +3,30 @@
 use std::collections::BTreeMap;
 
 use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side, TradingMode, Usdc};
-use oddsmith_risk::OpenOrder;
+use oddsmith_risk::{CapitalPart, OpenOrder};
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
 use crate::basket::{Carried, Patience};
 use crate::discipline::Repel;
 use crate::listen::{Listener, Mid};
+use crate::pause::Pause;
 use crate::permit::Narrowing;
+use crate::share::Claim;
 use crate::states::Track;
 
 /// One configured instance, its strategy's state, and what it wants where.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) name: String,
+    /// Its place by priority, from 0, and the number that gave it that place.
+    pub(crate) rank: usize,
+    pub(crate) priority: i16,
+    /// The part of the wallet's capital that it may have at work, if it has one of its own.
+    pub(crate) capital: Option<CapitalPart>,
+    /// The most markets that it may hold or quote at once.
+    pub(crate) max_markets: Option<u32>,
+    /// What it has at work, without the fees of what takes, see [`crate::share`].
+    pub(crate) at_work: Usdc,
     pub(crate) strategy: Box<dyn Strategy + Send>,
     /// When a change is worth an evaluation.
     pub(crate) listener: Listener,
@@ -59,6 +70,10 @@ pub(crate) struct Wanted {
     pub(crate) repel: [Repel; 2],
     /// Orders that wait until an order of an instance with a lower priority has made way.
     pub(crate) claims: Vec<OpenOrder>,
+    /// Who pauses the instance here.
+    pub(crate) pause: Option<Pause>,
+    /// Collateral that it waits for.
+    pub(crate) claim: Claim,
     /// How far the wish could be followed when that was last looked at.
     pub(crate) narrowed: Narrowing,
     /// Where the instance's trading stands here.

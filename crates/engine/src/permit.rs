@@ -51,7 +51,9 @@ impl Engine {
             latch: self.gate.latches().covering(&known.card.condition, &owner.name),
             factor: self.gate.size_factor(now.wall_s(), known.card.end_wall_s),
             wall_s: now.wall_s(),
-            free_collateral: self.free_collateral(),
+            free_collateral: self.free_for(instance, now),
+            own_capital: self.own_capital(instance),
+            own_markets: self.own_markets(instance, market),
             sellable: self.ledger.available(instance, asset) - self.orders.promised(instance, asset),
             halted: !self.wallet.may_quote(),
             market_halted: known.resolved || !known.doubt.may_quote(),
@@ -61,6 +63,10 @@ impl Engine {
         let fee = fee.ok_or(Denial::CardIncomplete)?;
         let permit = self.gate.check(&Proposal { order: *order, fee, rests }, &standing)?;
         self.check_state(order, rests, instance, market)?;
+        // A basket that was accepted before is carried through.
+        if rests && self.is_paused(instance, market) {
+            return Err(Denial::Paused);
+        }
         self.check_reference(instance, market, now)?;
         Ok(permit)
     }

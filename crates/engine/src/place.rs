@@ -44,6 +44,7 @@ impl Engine {
         let mut due = std::mem::take(&mut self.scratch.due);
         due.clear();
         due.extend(self.plans.keys().copied().filter(|&(i, m)| self.plan_at(i, m) <= now.mono_ns));
+        due.sort_unstable_by_key(|&(instance, market)| (self.rank(instance), market));
         for &(instance, market) in &due {
             if budget == 0 {
                 break;
@@ -84,6 +85,7 @@ impl Engine {
             let policy = self.config.planning.policy();
             plan(&PlanInput { quotes, working: &working, available, min_size, tick, policy }, &mut made);
             wanted.claims.clear();
+            wanted.claim = Default::default();
             *budget = (*budget).min(self.breakers.room(RequestKind::Place));
             let paused = now.mono_ns < wanted.paused_until || self.breakers.room(RequestKind::Place) == 0;
             let waits_for_pause = paused && !made.places.is_empty();
@@ -129,6 +131,10 @@ impl Engine {
         let place = match built {
             Ok(place) => place,
             Err(denial) => {
+                if denial == Denial::Collateral {
+                    let cost = leg.order.size.cost_ceil(leg.order.price);
+                    self.claim_collateral((owner.instance, market), cost, now, out);
+                }
                 self.tell_denial(owner.instance, market, denial, out);
                 return false;
             }
@@ -194,6 +200,7 @@ impl Engine {
             let market = order.place.asset.market();
             self.recount(market);
             self.wake(market, false);
+            self.wake_claims();
         }
     }
 
@@ -227,7 +234,7 @@ impl Engine {
     /// Collateral that no order has reserved and no settlement can take back. Nothing before the venue has told the balance.
     pub(crate) fn free_collateral(&self) -> Usdc {
         let Some(opening) = self.opening else { return Usdc::ZERO };
-        opening + self.ledger.cash() - self.ledger.incoming() - self.orders.reserved() - self.fees_at_stake()
+        opening + self.ledger.cash() - self.ledger.incoming() - self.orders.reserved() - self.fees_at_stake(None)
     }
 
     /// Profit since the start of the run: realised, and not realised at the last known mids.

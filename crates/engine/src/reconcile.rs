@@ -327,7 +327,8 @@ impl Engine {
     fn write_off(&mut self, asset: AssetId, mut missing: Shares, out: &mut Vec<Output>) {
         let (id, outcome, i) = (asset.market(), asset.outcome(), asset.outcome().index());
         let held = self.ledger.market(id).map(|(instance, a)| (instance, a.settled[i] - a.leaving[i]));
-        let held: Vec<(InstanceId, Shares)> = held.collect();
+        let mut held: Vec<(InstanceId, Shares)> = held.collect();
+        held.sort_by_key(|(instance, _)| self.rank(*instance));
         for (instance, free) in held.into_iter().rev() {
             let part = missing.min(free);
             if part.is_positive() {

@@ -30,6 +30,7 @@ impl Engine {
         if self.wallet.may_quote() {
             self.evaluate_one(now, out);
         }
+        self.watch_pauses(now, out);
         self.step_baskets(now, out);
         self.plan_due(now, out);
         self.pending |= self.next_deadline().is_some_and(|at| at <= now.mono_ns);

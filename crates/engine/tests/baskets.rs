@@ -11,7 +11,13 @@ use oddsmith_engine::{Engine, EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, imbalance};
 
 fn instance(name: &str, strategy: StrategyConfig) -> InstanceConfig {
-    InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
+    InstanceConfig {
+        name: name.to_owned(),
+        markets: vec!["*".to_owned()],
+        strategy,
+        listener: Default::default(),
+        sharing: Default::default(),
+    }
 }
 
 /// Takes five dollars of the side that the book leans to, and leaves after a minute.

@@ -11,7 +11,13 @@ use oddsmith_engine::{EngineConfig, InstanceConfig};
 use oddsmith_strategy::{StrategyConfig, multi, pair};
 
 fn instance(name: &str, strategy: StrategyConfig) -> InstanceConfig {
-    InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
+    InstanceConfig {
+        name: name.to_owned(),
+        markets: vec!["*".to_owned()],
+        strategy,
+        listener: Default::default(),
+        sharing: Default::default(),
+    }
 }
 
 fn engine(strategy: StrategyConfig) -> EngineConfig {

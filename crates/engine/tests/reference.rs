@@ -28,6 +28,7 @@ fn two() -> EngineConfig {
         markets: vec!["market-0".to_owned(), "window-*".to_owned()],
         strategy,
         listener: Default::default(),
+        sharing: Default::default(),
     };
     let mut config = config();
     config.instances[0].markets = vec!["market-1".to_owned()];

@@ -146,7 +146,13 @@ fn two_makers(first: f64, second: f64) -> EngineConfig {
     let maker = |name: &str, target_spread| {
         let parameters = Parameters { target_spread, max_book_spread: 0.5, ..Parameters::default() };
         let strategy = StrategyConfig::SkewedMaker(parameters);
-        InstanceConfig { name: name.to_owned(), markets: vec!["*".to_owned()], strategy, listener: Default::default() }
+        InstanceConfig {
+            name: name.to_owned(),
+            markets: vec!["*".to_owned()],
+            strategy,
+            listener: Default::default(),
+            sharing: Default::default(),
+        }
     };
     let timing = Timing { shock_ticks: 2, ..Timing::default() };
     EngineConfig { instances: vec![maker("first", first), maker("second", second)], timing, ..EngineConfig::default() }

@@ -18,7 +18,13 @@ fn parameters() -> Parameters {
 fn config(parameters: Parameters) -> EngineConfig {
     let strategy = StrategyConfig::Temporal(parameters);
     let markets = vec!["*".to_owned()];
-    let instance = InstanceConfig { name: "early".to_owned(), markets, strategy, listener: Default::default() };
+    let instance = InstanceConfig {
+        name: "early".to_owned(),
+        markets,
+        strategy,
+        listener: Default::default(),
+        sharing: Default::default(),
+    };
     EngineConfig { instances: vec![instance], ..EngineConfig::default() }
 }
 

@@ -200,6 +200,8 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::FairValue { instance, market, .. } => {
             (Kind::FAIR_VALUE, Ids { market: Some(*market), instance: Some(*instance), ..none })
         }
+        Event::Paused { market, instance, .. } => (Kind::PAUSED, of(instance, *market)),
+        Event::Unpaused { market, instance, .. } => (Kind::UNPAUSED, of(instance, *market)),
     }
 }
 

@@ -190,6 +190,10 @@ kinds! {
     UNFAMILIAR = 0x251, "event.unfamiliar";
     /// An instance stated what an outcome is worth.
     FAIR_VALUE = 0x252, "event.fair_value";
+    /// An instance is paused in a market by another one.
+    PAUSED = 0x253, "event.paused";
+    /// It is paused no more.
+    UNPAUSED = 0x254, "event.unpaused";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

@@ -8,6 +8,7 @@
 
 mod book;
 mod breaker;
+mod capital;
 mod exposure;
 mod factor;
 mod gate;
@@ -20,6 +21,7 @@ mod times;
 
 pub use book::{BookRules, BookStanding};
 pub use breaker::{Breaker, BreakerRules, Went};
+pub use capital::{CapitalPart, CapitalShare};
 pub use exposure::{MarketExposure, OpenOrder, Worst};
 pub use factor::Factor;
 pub use gate::Gate;

@@ -100,6 +100,10 @@ pub struct Standing<'a> {
     pub wall_s: u64,
     /// Free collateral of the wallet.
     pub free_collateral: Usdc,
+    /// What the instance may still put to work of its part of the wallet's capital; `None` when it has no part of its own.
+    pub own_capital: Option<Usdc>,
+    /// In how many other markets it may still hold something or have an order open; `None` when that is not limited.
+    pub own_markets: Option<u32>,
     /// Settled tokens of the outcome that the instance holds and has not promised.
     pub sellable: Shares,
     /// Whether the engine, or a person, has stopped the wallet.
@@ -178,6 +182,11 @@ impl Gate {
             Side::Buy if order.size.cost_ceil(order.price) + proposal.fee > standing.free_collateral => {
                 return Err(Denial::Collateral);
             }
+            Side::Buy
+                if standing.own_capital.is_some_and(|left| order.size.cost_ceil(order.price) + proposal.fee > left) =>
+            {
+                return Err(Denial::Capital);
+            }
             Side::Sell if order.size > standing.sellable => return Err(Denial::Tokens),
             _ => {}
         }
@@ -242,6 +251,9 @@ impl Gate {
         let own = |market: &MarketExposure| beside(market.losses(), standing.own_elsewhere);
         if exceeds((own(standing.own), own(&with(standing.own, order, standing.own))), standing.own_limit, reduces) {
             return Err(Denial::InstanceExposure);
+        }
+        if standing.own.is_empty() && standing.own_markets == Some(0) {
+            return Err(Denial::InstanceMarkets);
         }
         if elsewhere.orders.saturating_add(after.worst().orders) > limits.max_wallet_orders {
             return Err(Denial::WalletOrders);

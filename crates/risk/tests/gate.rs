@@ -5,8 +5,8 @@ use oddsmith_domain::{
     Side, Tick, Time, TokenId, TradingMode, TripCause, Usdc,
 };
 use oddsmith_risk::{
-    BookStanding, DailyLossReset, DrawdownRules, Elsewhere, Factor, Gate, GroupLimit, GroupLoss, GroupStanding,
-    KillRules, Limits, MarketExposure, OpenOrder, Proposal, Standing, Went,
+    BookStanding, CapitalPart, DailyLossReset, DrawdownRules, Elsewhere, Factor, Gate, GroupLimit, GroupLoss,
+    GroupStanding, KillRules, Limits, MarketExposure, OpenOrder, Proposal, Standing, Went,
 };
 use proptest::prelude::*;
 
@@ -59,6 +59,8 @@ fn standing<'a>(card: &'a MarketCard, exposure: &'a MarketExposure) -> Standing<
         factor: Factor::ONE,
         wall_s: NOON,
         free_collateral: usd(1_000_000),
+        own_capital: None,
+        own_markets: None,
         sellable: Shares::from_whole(1_000_000),
         halted: false,
         market_halted: false,
@@ -153,10 +155,12 @@ fn one_denial_for_each_state_of_things() {
     let check = |change: &dyn Fn(&mut Standing<'_>)| check(Limits::default(), buy, |s| change(s));
     type Change = Box<dyn Fn(&mut Standing<'_>)>;
     let latched = |latch| -> Change { Box::new(move |s| s.latch = Some(latch)) };
-    let rows: [(Denial, Change); 17] = [
+    let rows: [(Denial, Change); 19] = [
         (Denial::Halted, Box::new(|s| s.halted = true)),
         (Denial::MarketHalted, Box::new(|s| s.market_halted = true)),
         (Denial::Collateral, Box::new(|s| s.free_collateral = usd(9))),
+        (Denial::InstanceMarkets, Box::new(|s| s.own_markets = Some(0))),
+        (Denial::Capital, Box::new(|s| s.own_capital = Some(usd(9)))),
         (Denial::KillSwitch, latched(Latch::Kill(KillReason::Errors))),
         (Denial::KillSwitch, latched(Latch::CoolDown)),
         (Denial::DailyLoss, latched(Latch::DailyLoss)),
@@ -201,6 +205,8 @@ fn getting_out_is_always_allowed() {
         wall_s: NOON + 3_560,
         book: BookStanding { bid: None, ..book() },
         free_collateral: Usdc::ZERO,
+        own_capital: None,
+        own_markets: None,
         ..standing(&card, &exposure)
     };
     let gate = Gate::new(Limits::default());
@@ -361,6 +367,12 @@ struct Open {
     order: OpenOrder,
 }
 
+/// What each instance may have at work: so many dollars, or a quarter of 400.
+fn part_of(instance: usize) -> Usdc {
+    let quarter = serde_json::from_str(r#"{"share": "0.25"}"#).expect("a share");
+    [CapitalPart::Amount(usd(130)), quarter][instance].of(usd(400))
+}
+
 /// Holdings and costs per market and instance, in whole micros, and every order that may still fill.
 #[derive(Default)]
 struct World {
@@ -420,6 +432,7 @@ impl World {
             own_elsewhere: (0..3).filter(|m| *m != market).map(|m| self.own(m, instance).worst().loss).sum(),
             own_limit: limits.max_instance_loss_usdc,
             groups: &groups,
+            own_capital: Some(part_of(instance) - self.at_work(instance)),
             sellable: Shares::from_micros(self.held[market][instance][order.outcome.index()]) - promised,
             ..standing(&card, &exposure)
         };
@@ -449,6 +462,11 @@ impl World {
         self.open.retain(|o| o.order.size.is_positive());
     }
 
+    /// What an instance holds at its cost, and what it bids for.
+    fn at_work(&self, instance: usize) -> Usdc {
+        (0..3).map(|market| self.own(market, instance).at_work()).sum()
+    }
+
     fn obeys(&self, limits: &Limits) -> Result<(), TestCaseError> {
         // A sold part of a cost is rounded to a millionth.
         let slack = Usdc::from_micros(200);
@@ -475,6 +493,8 @@ impl World {
         for instance in 0..2 {
             let loss: Usdc = (0..3).map(|m| self.own(m, instance).worst().loss).sum();
             prop_assert!(loss <= limits.max_instance_loss_usdc + slack, "{loss:?}");
+            let at_work = self.at_work(instance);
+            prop_assert!(at_work <= part_of(instance) + slack, "instance {instance} has {at_work} at work");
         }
         Ok(())
     }

@@ -177,6 +177,7 @@ fn bases(config: &Config, strategies: Option<&str>) -> Result<(Vec<Base>, Label)
             markets: vec!["*".to_owned()],
             strategy: strategy.clone(),
             listener: Default::default(),
+            sharing: Default::default(),
         };
         let engine = EngineConfig { instances: vec![instance], ..config.engine.clone() };
         bases.push((vec![("strategy".to_owned(), name.to_owned())], Config { engine, ..config.clone() }));

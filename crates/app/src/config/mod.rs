@@ -220,6 +220,11 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
             format!("{place}.strategy.{strategy}.{}", source.name)
         }
         ConfigError::Listener { instance: of, name, .. } => format!("{}.listener.{name}", instance(of, false)),
+        ConfigError::Sharing { instance: of, name, .. } => format!("{}.sharing.{name}", instance(of, false)),
+        ConfigError::Shares { instances, .. } => {
+            let last = instances.last().map_or("", String::as_str);
+            format!("{}.sharing.capital.share", instance(last, false))
+        }
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
         ConfigError::Tokens { name, .. } => format!("engine.tokens.{name}"),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
@@ -251,6 +256,36 @@ mod tests {
         assert!(!config.engine.instances.is_empty());
         let printed = serde_saphyr::to_string(&config).expect("YAML");
         assert_eq!(parse(None, &printed, &[]).expect("its own YAML"), config);
+    }
+
+    #[test]
+    fn how_instances_share_is_read_and_refused_by_name() {
+        let with = |sharing: &str| {
+            let second = ONE.split_once("instances:\n").map_or("", |(_, list)| list).replace("name: a", "name: b");
+            format!("{ONE}{second}      sharing: {sharing}\n")
+        };
+        for good in [
+            "{ capital: { share: 0.25 } }",
+            "{ capital: { amount: 250 }, priority: -3 }",
+            "{ pauses: others }",
+            "{ pauses: [a] }",
+        ] {
+            let config = parse(None, &with(good), &[]).expect(good);
+            let printed = serde_saphyr::to_string(&config).expect("YAML");
+            assert_eq!(parse(None, &printed, &[]).expect("its own YAML"), config, "{printed}");
+        }
+        let both = with("{ capital: { share: 0.6 } }").replacen(
+            "      markets",
+            "      sharing: { capital: { share: 0.5 } }\n      markets",
+            1,
+        );
+        let told = problem(&both, &[]);
+        assert!(told.contains("`a`, `b`") && told.contains("1.1"), "{told}");
+        assert!(told.contains("engine.instances.1.sharing.capital.share"), "{told}");
+        let told = problem(&with("{ pauses: [c] }"), &[]);
+        assert!(told.contains("engine.instances.1.sharing.pauses") && told.contains("`c`"), "{told}");
+        let told = problem(&with("{ capitel: { share: 1 } }"), &[]);
+        assert!(told.contains("did you mean `capital`"), "{told}");
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub fn engine_config() -> EngineConfig {
         name: name.to_owned(),
         markets: markets.iter().map(|market| (*market).to_owned()).collect(),
         listener: Default::default(),
+        sharing: Default::default(),
         strategy: StrategyConfig::SkewedMaker(Parameters {
             target_spread: spread,
             base_usdc: Usdc::from_whole(8),
@@ -78,6 +79,7 @@ pub fn engine_config() -> EngineConfig {
             ..pair::Parameters::default()
         }),
         listener: Default::default(),
+        sharing: Default::default(),
     };
     EngineConfig {
         instances: vec![

@@ -97,6 +97,7 @@ pub fn config() -> EngineConfig {
         markets: vec!["*".to_owned()],
         strategy,
         listener: Default::default(),
+        sharing: Default::default(),
     };
     EngineConfig { instances: vec![instance], ..EngineConfig::default() }
 }
