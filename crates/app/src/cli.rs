@@ -388,9 +388,13 @@ pub enum ConfigAction {
 /// What to do with journals.
 #[derive(Debug, Subcommand)]
 pub enum JournalAction {
-    /// List the runs, oldest first.
-    Ls,
-    /// Print a run's journal as lines of JSON.
+    /// List the runs, oldest first, with what their manifests say: build, configuration, seed, strategies, the run before.
+    Ls {
+        /// Print one JSON object a run.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a run's manifest and its journal as lines of JSON.
     Cat {
         /// A run: its id or the start of it, a path, or `latest`.
         #[arg(default_value = "latest")]
@@ -399,6 +403,19 @@ pub enum JournalAction {
         #[arg(long)]
         kind: Option<String>,
     },
+    /// Write a run's journal for other programs: as columnar tables, or as lines of JSON.
+    Export {
+        /// A run: its id or the start of it, a path, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+        /// A folder for one file a table (frames, books, orders, fills, decisions, events), or a file that ends in `.parquet` for every
+        /// record in one table.
+        #[arg(long, value_name = "DIR|FILE", required_unless_present = "jsonl")]
+        parquet: Option<PathBuf>,
+        /// A file for what `journal cat` prints; `-` is standard output.
+        #[arg(long, value_name = "FILE")]
+        jsonl: Option<PathBuf>,
+    },
     /// Decode the frames again that a run did not understand, and print each as a line of JSON; exit code 1 if one is still not
     /// understood.
     DeadLetters {
@@ -406,7 +423,7 @@ pub enum JournalAction {
         #[arg(default_value = "latest")]
         run: String,
     },
-    /// Check every record of a run's journal; exit code 1 if it is damaged.
+    /// Check every record of a run's journal, and its manifest against it; exit code 1 if one is damaged.
     Verify {
         /// A run: its id or the start of it, a path, or `latest`.
         #[arg(default_value = "latest")]
@@ -418,7 +435,7 @@ pub enum JournalAction {
         #[arg(default_value = "latest")]
         run: String,
     },
-    /// Delete old runs, never one that is alive or that the next run of its account goes on after.
+    /// Delete old runs, never one that is alive, that was not closed, or that the next run of its account goes on after.
     Prune {
         /// Those that began longer ago than this.
         #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -426,6 +443,9 @@ pub enum JournalAction {
         /// The oldest, until all runs together have no more than this, in MiB.
         #[arg(long, value_name = "MIB")]
         keep_mib: Option<u64>,
+        /// Also those that were not closed, if no later run needs them.
+        #[arg(long)]
+        unfinished: bool,
         /// Only say what would go.
         #[arg(long)]
         dry_run: bool,

@@ -3,43 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use oddsmith_domain::{Address, RunId};
-use serde::{Deserialize, Serialize};
-
 use crate::failure::Failure;
+pub use crate::manifest::Manifest;
 
 /// The environment variable that names the data directory.
 pub const VARIABLE: &str = "ODDSMITH_DATA";
 /// Where it is when nobody names it.
 pub const DEFAULT: &str = "oddsmith-data";
-
-const MANIFEST: &str = "manifest.json";
-
-/// What a run says of itself, beside its journal. Holds no secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// The version of this file's layout.
-    pub schema_version: u32,
-    /// The run.
-    pub run_id: RunId,
-    /// The version of the program.
-    pub version: String,
-    /// When it began, in nanoseconds since the Unix epoch.
-    pub started_wall_ns: u64,
-    /// What it was asked to do, in words.
-    pub command: String,
-    /// The effective configuration, without secrets.
-    pub config: serde_json::Value,
-    /// The account that trades; `None` for a run that sends nothing.
-    #[serde(default)]
-    pub account: Option<Address>,
-    /// The venue's REST address; `None` for a venue that ends with the run.
-    #[serde(default)]
-    pub venue: Option<String>,
-    /// The run whose facts it took over.
-    #[serde(default)]
-    pub predecessor: Option<RunId>,
-}
 
 /// The data directory.
 #[derive(Clone, Debug)]
@@ -66,6 +36,11 @@ impl DataDir {
     /// Where the runs are.
     pub fn runs_dir(&self) -> PathBuf {
         self.root.join("runs")
+    }
+
+    /// Where runs are put that are being deleted: what is left of one that was half deleted is no run any more.
+    pub fn pruned_dir(&self) -> PathBuf {
+        self.root.join("pruned")
     }
 
     /// Where the locks of the wallets are.
@@ -131,8 +106,7 @@ impl DataDir {
 
 impl Run {
     fn at(dir: PathBuf) -> Run {
-        let manifest =
-            fs::read_to_string(dir.join(MANIFEST)).ok().and_then(|text| serde_json::from_str::<Manifest>(&text).ok());
+        let manifest = Manifest::read(&dir).ok();
         Run { dir, manifest }
     }
 
@@ -149,18 +123,11 @@ mod tests {
     fn run(data: &DataDir, name: &str, started: u64) {
         let dir = data.root.join("runs").join(name);
         fs::create_dir_all(&dir).expect("a folder");
-        let manifest = Manifest {
-            schema_version: 1,
-            run_id: RunId::default(),
-            version: "0".to_owned(),
-            started_wall_ns: started,
-            command: "run".to_owned(),
-            config: serde_json::Value::Null,
-            account: None,
-            venue: None,
-            predecessor: None,
-        };
-        fs::write(dir.join(MANIFEST), serde_json::to_string(&manifest).expect("JSON")).expect("a manifest");
+        let manifest = serde_json::json!({
+            "schema_version": 1, "run_id": oddsmith_domain::RunId::default(), "version": "0", "started_wall_ns": started,
+            "command": "run", "config": null,
+        });
+        fs::write(dir.join(crate::manifest::FILE), manifest.to_string()).expect("a manifest");
     }
 
     #[test]

@@ -40,9 +40,10 @@ pub struct History {
 pub fn find(data: &DataDir, whose: Whose<'_>) -> Result<Option<History>, Failure> {
     let runs = data.runs()?;
     if let Some(unknown) = runs.iter().find(|run| run.manifest.is_none() && is_journal(&run.dir)) {
+        let why = Manifest::read(&unknown.dir).err().map_or_else(String::new, |error| format!(" ({error})"));
         return Err(Failure::Running(format!(
-            "the manifest of {} cannot be read, so nobody can tell whether that run is this account's past: move it away if it is not, \
-             mend it if it is, or give the past up with --fresh",
+            "the manifest of {} cannot be read{why}, so nobody can tell whether that run is this account's past: move it away if it is \
+             not, mend it if it is, or give the past up with --fresh",
             unknown.dir.display()
         )));
     }
@@ -143,22 +144,24 @@ mod tests {
     use oddsmith_journal::{Encoder, Options, RecordHead, Writer};
 
     use super::*;
+    use crate::pages::NewRun;
 
     const ACCOUNT: Address = Address([1; 20]);
     const WHOSE: Whose<'_> = Whose { account: ACCOUNT, venue: "http://there" };
 
     fn manifest(n: u8, predecessor: Option<u8>) -> Manifest {
-        Manifest {
-            schema_version: 1,
-            run_id: RunId([n; 16]),
-            version: "0".to_owned(),
-            started_wall_ns: u64::from(n),
-            command: "run".to_owned(),
-            config: serde_json::Value::Null,
+        let config = serde_json::Value::Null;
+        let new = NewRun {
+            id: RunId([n; 16]),
+            command: "run",
+            config,
+            seed: [n; 32],
+            journal: Options::default(),
             account: Some(ACCOUNT),
             venue: Some("http://there".to_owned()),
             predecessor: predecessor.map(|n| RunId([n; 16])),
-        }
+        };
+        Manifest { started_wall_ns: u64::from(n), ..Manifest::of(&new) }
     }
 
     fn run(data: &DataDir, manifest: &Manifest, events: &[Event]) -> PathBuf {

@@ -16,13 +16,17 @@ mod data;
 mod dead_letter;
 mod failure;
 mod guard;
+mod hash;
 mod history;
+mod housekeeping;
 mod letters;
 mod live;
+mod manifest;
 mod pages;
 mod record;
 mod recorded;
 mod replay;
+mod retention;
 mod time;
 
 use std::process::ExitCode;

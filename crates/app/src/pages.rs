@@ -1,10 +1,9 @@
 //! Writing a run down: its directory, its journal, and what was not understood.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use oddsmith_domain::{Address, Input, Output, RunId, Time};
-use oddsmith_journal::{Encoder, Options, Pressure, RecordHead, Writer};
+use oddsmith_journal::{Encoder, Options, Packing, Pressure, RecordHead, Writer};
 
 use crate::data::{DataDir, Manifest};
 use crate::dead_letter::DeadLetters;
@@ -18,6 +17,8 @@ pub struct NewRun {
     pub command: &'static str,
     /// The effective configuration, without secrets.
     pub config: serde_json::Value,
+    /// What the salts of its orders are made from.
+    pub seed: [u8; 32],
     /// The journal's sizes and times.
     pub journal: Options,
     /// The account that trades, if any.
@@ -49,20 +50,7 @@ impl Pages {
         let unwritable =
             |error: &dyn std::fmt::Display| Failure::Running(format!("cannot write {}: {error}", dir.display()));
         std::fs::create_dir_all(&dir).map_err(|error| unwritable(&error))?;
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let manifest = Manifest {
-            schema_version: 1,
-            run_id: new.id,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_wall_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
-            command: new.command.to_owned(),
-            config: new.config,
-            account: new.account,
-            venue: new.venue,
-            predecessor: new.predecessor,
-        };
-        let text = serde_json::to_string_pretty(&manifest).map_err(|error| unwritable(&error))?;
-        std::fs::write(dir.join("manifest.json"), text).map_err(|error| unwritable(&error))?;
+        Manifest::of(&new).write(&dir).map_err(|error| unwritable(&error))?;
         let writer = Writer::create(&dir, new.id, &new.journal).map_err(|error| unwritable(&error))?;
         let dead_letters = DeadLetters::beside(&dir);
         Ok(Pages { dir, writer, encoder: Encoder::default(), dead_letters, fault: None })
@@ -115,6 +103,11 @@ impl Pages {
     /// How full the journal is.
     pub fn pressure(&mut self) -> Pressure {
         self.writer.pressure()
+    }
+
+    /// How the packing of finished segments stands.
+    pub fn packing(&self) -> Packing {
+        self.writer.packing()
     }
 
     /// Closes the journal and tells where it is.

@@ -12,6 +12,9 @@ use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::pages::{NewRun, Pages};
 
+/// What the salts of orders are made from is fixed: the same recording leads to the same order ids.
+const SEED: [u8; 32] = [0; 32];
+
 /// What a run over recordings needs to know.
 pub struct RecordedPlan {
     /// The recordings, in order.
@@ -65,6 +68,7 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
         id: RunId(rand::random()),
         command: "run --input",
         config: plan.config,
+        seed: SEED,
         journal: plan.journal,
         account: None,
         venue: None,
@@ -79,8 +83,7 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
         orders: 0,
         cancels: 0,
     };
-    // The seed is fixed: the same recording leads to the same order ids.
-    let dry = DryRun { files: plan.files, run, seed: [0; 32], config, paper: plan.paper };
+    let dry = DryRun { files: plan.files, run, seed: SEED, config, paper: plan.paper };
     let mut engine = Engine::new();
     let began = Instant::now();
     let report = match dry.run(&mut engine, &mut sink) {

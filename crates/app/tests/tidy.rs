@@ -10,7 +10,7 @@ use std::path::Path;
 use support::{SourceFile, repository_files, root, rust_files};
 
 /// The rooms in the order in which they may depend on each other: each only on those before it.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "domain",
     "book",
     "polymarket",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 20] = [
     "execution",
     "engine",
     "journal",
+    "tables",
     "recorder",
     "audit",
     "report",

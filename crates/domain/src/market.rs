@@ -188,6 +188,21 @@ pub enum MarketEvent {
     },
 }
 
+impl MarketEvent {
+    /// The market that it speaks of.
+    #[must_use]
+    pub const fn market(&self) -> MarketId {
+        match self {
+            MarketEvent::Snapshot(header) => header.asset.market(),
+            MarketEvent::Change(change) => change.asset.market(),
+            MarketEvent::LastTrade { asset, .. }
+            | MarketEvent::TickChange { asset, .. }
+            | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
+            MarketEvent::Resolved { market, .. } => *market,
+        }
+    }
+}
+
 /// What one frame held: events in the frame's order, and the levels that its snapshots point into. Reused from frame to
 /// frame, so that decoding allocates nothing once warm.
 #[derive(Debug, Default)]

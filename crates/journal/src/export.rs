@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::codec::{CodecError, decode_input, decode_output};
+use crate::damage::ReadError;
 use crate::format::SCHEMA_VERSION;
-use crate::reader::{ReadError, Reader, Record};
+use crate::reader::{Reader, Record};
 
 /// Why an export stopped.
 #[derive(Debug, Error)]

@@ -14,8 +14,8 @@ enum Job {
     Watch(Arc<Progress>),
     /// Prepare the next one.
     Prepare,
-    /// This one is full and sealed.
-    Retire(Segment),
+    /// This one is full and sealed; it has this number.
+    Retire(Segment, u32),
 }
 
 /// The writer's end of the keeper.
@@ -36,12 +36,13 @@ pub(crate) struct Pace {
 }
 
 impl Keeper {
-    pub fn start(dir: PathBuf, capacity: usize, pace: Pace) -> io::Result<Keeper> {
+    /// Starts the thread. Segments that are retired are told to `finished`.
+    pub fn start(dir: PathBuf, capacity: usize, pace: Pace, finished: Option<Sender<u32>>) -> io::Result<Keeper> {
         let (jobs, job_queue) = channel();
         let (spare_queue, spares) = channel();
         let (fault, flushed_at) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Instant::now())));
         let (told, flushed) = (Arc::clone(&fault), Arc::clone(&flushed_at));
-        let worker = Worker { dir, capacity, pace, spares: spare_queue, fault: told, flushed_at: flushed };
+        let worker = Worker { dir, capacity, pace, spares: spare_queue, fault: told, flushed_at: flushed, finished };
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || worker.run(&job_queue))?;
         Ok(Keeper { jobs: Some(jobs), spares, fault, flushed_at, thread: Some(thread) })
     }
@@ -54,8 +55,8 @@ impl Keeper {
         self.send(Job::Prepare);
     }
 
-    pub fn retire(&self, segment: Segment) {
-        self.send(Job::Retire(segment));
+    pub fn retire(&self, segment: Segment, index: u32) {
+        self.send(Job::Retire(segment, index));
     }
 
     /// The prepared segment; waits for it if it is not ready.
@@ -110,6 +111,7 @@ struct Worker {
     spares: Sender<io::Result<Spare>>,
     fault: Arc<Mutex<Option<io::Error>>>,
     flushed_at: Arc<Mutex<Instant>>,
+    finished: Option<Sender<u32>>,
 }
 
 impl Worker {
@@ -123,7 +125,14 @@ impl Worker {
                     // The writer may have gone meanwhile; then nobody needs it.
                     let _ = self.spares.send(Spare::prepare(&self.dir, self.capacity));
                 }
-                Ok(Job::Retire(segment)) => self.note(segment.retire()),
+                Ok(Job::Retire(segment, index)) => {
+                    let retired = segment.retire();
+                    if let (Ok(()), Some(finished)) = (&retired, &self.finished) {
+                        // Whoever packs may have stopped already: then it stays plain.
+                        let _ = finished.send(index);
+                    }
+                    self.note(retired);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let begun = Instant::now();
                     if let Some((progress, flushed)) = &mut watched

@@ -39,18 +39,26 @@
 //! sequence. A journal of a schema that is not known is refused by name.
 
 mod codec;
+mod damage;
 mod export;
 mod format;
 mod keeper;
 mod map;
 mod pack;
+mod packer;
 mod reader;
 mod segment;
+mod store;
+mod verify;
 mod writer;
 
 pub use codec::{CodecError, Encoded, Encoder, decode_input, decode_output};
+pub use damage::{Damage, Ending, Flaw, ReadError};
 pub use export::{Envelope, ExportError, envelope, export};
 pub use format::{Ids, Kind, RecordHead, SCHEMA_VERSION};
 pub use pack::{PackError, Packed, is_alive, is_journal, pack};
-pub use reader::{Cursor, Damage, Ending, Flaw, ReadError, Reader, Record, Verification, verify};
+pub use packer::Packing;
+pub use reader::{Cursor, Reader, Record};
+pub use store::is_closed;
+pub use verify::{Verification, verify};
 pub use writer::{AppendError, CreateError, Options, Pressure, Writer};

@@ -1,21 +1,20 @@
 //! Packed segments: the same bytes in less room, once nobody writes them any more.
 //!
 //! `00000003.segment` becomes `00000003.segment.zst`. The packed file is written beside it, read again and compared, and takes its name
-//! before the plain one goes: whenever this dies, one of the two forms is whole. Where both are there, readers take the plain one, so
-//! that nothing is counted twice.
+//! on the disk before the plain one goes: whenever this dies, one of the two forms is whole. Where both are there, readers take the
+//! plain one, so that nothing is counted twice. Where there is no room for the packed form, what was written of it is given back.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::segment;
 
-/// No segment is greater than this.
-const MAX_BYTES: u64 = (1 << 30) + (1 << 20);
 const LEVEL: i32 = 3;
+/// Between two blocks of so many bytes a background packing looks whether it is to stop.
+const BLOCK_BYTES: usize = 1 << 18;
 
 /// What packing came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +23,13 @@ pub struct Packed {
     pub segments: u32,
     /// Their bytes on the disk before, and after.
     pub bytes: (u64, u64),
+}
+
+impl Packed {
+    pub(crate) const fn add(&mut self, (before, after): (u64, u64)) {
+        self.segments += 1;
+        self.bytes = (self.bytes.0 + before, self.bytes.1 + after);
+    }
 }
 
 /// Why a journal could not be packed.
@@ -85,103 +91,74 @@ pub fn pack(dir: &Path) -> Result<Packed, PackError> {
     for index in segment::indices(dir).map_err(fail(dir))? {
         let plain = segment::path(dir, index);
         if plain.exists() {
-            let (before, after) = pack_one(&plain, &segment::packed_path(dir, index)).map_err(fail(&plain))?;
-            packed.segments += 1;
-            packed.bytes = (packed.bytes.0 + before, packed.bytes.1 + after);
+            packed.add(pack_one(dir, index, &|| false).map_err(fail(&plain))?);
         }
     }
     Ok(packed)
 }
 
-fn pack_one(plain: &Path, packed: &Path) -> io::Result<(u64, u64)> {
+/// Packs one segment that nobody writes any more, and says its bytes before and after.
+///
+/// # Errors
+/// What the system said, or [`io::ErrorKind::Interrupted`] when it was to stop; then everything is as it was.
+pub(crate) fn pack_one(dir: &Path, index: u32, stop: &dyn Fn() -> bool) -> io::Result<(u64, u64)> {
+    let (plain, packed) = (segment::path(dir, index), segment::packed_path(dir, index));
     let beside = packed.with_extension("packing");
-    let mut encoder = zstd::Encoder::new(File::create(&beside)?, LEVEL)?;
-    encoder.include_checksum(true)?;
-    io::copy(&mut File::open(plain)?, &mut encoder)?;
-    let out = encoder.finish()?;
-    out.sync_all()?;
-    let sizes = (fs::metadata(plain)?.len(), out.metadata()?.len());
-    if !same(File::open(plain)?, zstd::Decoder::new(File::open(&beside)?)?)? {
-        fs::remove_file(&beside)?;
-        return Err(io::Error::other("the packed bytes are not those that were packed"));
-    }
-    fs::rename(&beside, packed)?;
-    fs::remove_file(plain)?;
+    let sizes = pack_beside(&plain, &beside, stop).inspect_err(|_| {
+        // The room is given back: a disk that is nearly full must not stay so because of this.
+        let _ = fs::remove_file(&beside);
+    })?;
+    fs::rename(&beside, &packed)?;
+    File::open(dir)?.sync_all()?;
+    fs::remove_file(&plain)?;
     Ok(sizes)
 }
 
-fn same(left: impl Read, right: impl Read) -> io::Result<bool> {
-    let (mut left, mut right) = (BufReader::new(left).bytes(), BufReader::new(right).bytes());
+fn pack_beside(plain: &Path, beside: &Path, stop: &dyn Fn() -> bool) -> io::Result<(u64, u64)> {
+    let mut encoder = zstd::Encoder::new(File::create(beside)?, LEVEL)?;
+    encoder.include_checksum(true)?;
+    let (mut from, mut block) = (File::open(plain)?, vec![0; BLOCK_BYTES]);
     loop {
-        match (left.next().transpose()?, right.next().transpose()?) {
-            (None, None) => return Ok(true),
-            (left, right) if left != right => return Ok(false),
-            _ => {}
+        let count = fill(&mut from, &mut block)?;
+        encoder.write_all(block.get(..count).unwrap_or_default())?;
+        if stop() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if count < block.len() {
+            break;
+        }
+    }
+    let out = encoder.finish()?;
+    out.sync_all()?;
+    if !same(File::open(plain)?, zstd::Decoder::new(File::open(beside)?)?)? {
+        return Err(io::Error::other("the packed bytes are not those that were packed"));
+    }
+    Ok((from.metadata()?.len(), out.metadata()?.len()))
+}
+
+fn same(mut left: impl Read, mut right: impl Read) -> io::Result<bool> {
+    let (mut one, mut other) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
+    loop {
+        let (count, counted) = (fill(&mut left, &mut one)?, fill(&mut right, &mut other)?);
+        if one.get(..count) != other.get(..counted) {
+            return Ok(false);
+        }
+        if count < BLOCK_BYTES {
+            return Ok(true);
         }
     }
 }
 
-/// A segment to be read: the file, or what was packed in it.
-#[derive(Debug)]
-pub(crate) enum Store {
-    Plain(File),
-    Unpacked(Vec<u8>),
-}
-
-impl Store {
-    /// Opens a segment in whichever form it is there.
-    pub fn open(dir: &Path, index: u32) -> io::Result<Store> {
-        match File::open(segment::path(dir, index)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            opened => return opened.map(Store::Plain),
-        }
-        let mut bytes = Vec::new();
-        let mut decoder = zstd::Decoder::new(File::open(segment::packed_path(dir, index))?)?.take(MAX_BYTES + 1);
-        let read = decoder.read_to_end(&mut bytes);
-        let damaged =
-            |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("the packed segment is damaged: {why}"));
-        read.map_err(|error| damaged(error.to_string()))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(damaged("it holds more than a segment can".to_owned()));
-        }
-        Ok(Store::Unpacked(bytes))
-    }
-
-    pub fn len(&self) -> io::Result<u64> {
-        match self {
-            Store::Plain(file) => file.metadata().map(|metadata| metadata.len()),
-            Store::Unpacked(bytes) => Ok(bytes.len() as u64),
+/// Reads until the block is full or there is no more.
+fn fill(from: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(rest) = block.get_mut(count..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-
-    /// Reads up to so many bytes, and says how many there were: a writer that turns over gives the rest of its full segment back.
-    pub fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Store::Plain(file) = self else {
-            let count = out.len().min(usize::try_from(self.len()?.saturating_sub(offset)).unwrap_or(usize::MAX));
-            let part = out.get_mut(..count).unwrap_or_default();
-            return self.read_exact_at(part, offset).map(|()| count);
-        };
-        let mut count = 0;
-        while let Some(rest) = out.get_mut(count..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, offset + count as u64) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(count)
-    }
-
-    pub fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        match self {
-            Store::Plain(file) => file.read_exact_at(out, offset),
-            Store::Unpacked(bytes) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                let part = bytes.get(from..from.saturating_add(out.len())).ok_or(io::ErrorKind::UnexpectedEof)?;
-                out.copy_from_slice(part);
-                Ok(())
-            }
-        }
-    }
+    Ok(count)
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use oddsmith_domain::RunId;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::damage::{Damage, Ending, Flaw, ReadError};
 use crate::format::{
     HEADER_LEN, Kind, RECORD_HEAD_LEN, RecordHead, SCHEMA_VERSION, SegmentHeader, padded, parse_head, record_crc,
     u32_at, u64_at,
 };
-use crate::pack::Store;
 use crate::segment;
+use crate::store::Store;
 
 /// Where a reader stands: the next record's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,110 +34,6 @@ pub struct Record<'a> {
     pub head: RecordHead,
     /// Its payload.
     pub payload: &'a [u8],
-}
-
-/// What is wrong with a place of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Flaw {
-    /// The bytes are not what was written.
-    #[error("its checksum does not fit its bytes")]
-    Checksum,
-    /// Its stated length is impossible.
-    #[error("its stated length of {0} bytes is impossible there")]
-    Length(u32),
-    /// The file ends too early.
-    #[error("the file ends there, at {found} bytes, before it should")]
-    CutShort {
-        /// The file's length.
-        found: u64,
-    },
-    /// A record was begun and not committed, or its first bytes were wiped.
-    #[error("bytes are there, but no committed record")]
-    Uncommitted,
-    /// Records are missing or double.
-    #[error("its sequence number is {found}")]
-    Sequence {
-        /// What stands there.
-        found: u64,
-    },
-    /// A segment's header is damaged.
-    #[error("the segment's header is damaged")]
-    Header,
-    /// A segment belongs to another run or place.
-    #[error("the segment says that it is segment {index} of run {run}")]
-    Misplaced {
-        /// The number it states.
-        index: u32,
-        /// The run it states.
-        run: RunId,
-    },
-    /// A segment is not there.
-    #[error("the segment's file is missing, but later ones are there")]
-    MissingSegment,
-    /// A segment has no seal although others follow.
-    #[error("the segment ends without its seal although others follow")]
-    Unsealed,
-}
-
-/// A damaged place.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("segment {segment}, offset {offset}, where record {sequence} should be: {flaw}")]
-pub struct Damage {
-    /// The segment.
-    pub segment: u32,
-    /// The offset in it.
-    pub offset: u64,
-    /// The sequence number expected there.
-    pub sequence: u64,
-    /// What is wrong.
-    pub flaw: Flaw,
-    /// How many bytes from there on are not zero, and lost.
-    pub lost_bytes: u64,
-}
-
-/// How a journal ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It was closed; nothing is missing.
-    Sealed,
-    /// It was not closed: its writer still works, or was killed. Nothing that was committed is missing.
-    Open,
-    /// Its end is damaged; what came before is valid.
-    Torn(Damage),
-}
-
-/// Why a journal cannot be read (on).
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// There is none.
-    #[error("{0} holds no journal: 00000000.segment is not there, nor packed")]
-    NoJournal(PathBuf),
-    /// It was written by another version.
-    #[error("{path} has journal schema version {found}; this build reads version {known}: use the build that wrote it")]
-    UnknownSchema {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-        /// Ours.
-        known: u32,
-    },
-    /// It is damaged before its end: records behind the damage exist, so nothing after it can be trusted to be complete.
-    #[error("the journal in {dir} is corrupt at {damage}")]
-    Corrupt {
-        /// The run directory.
-        dir: PathBuf,
-        /// The place.
-        damage: Damage,
-    },
-    /// The system said no.
-    #[error("cannot read {path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
 }
 
 /// What stands at a place.
@@ -297,7 +193,7 @@ impl Reader {
 
     fn examine(&mut self, offset: u64, fresh: bool) -> io::Result<Found> {
         let len = self.file.len()?;
-        let cut = Found::Bad(Flaw::CutShort { found: len });
+        let cut = Found::Bad(self.cut_short(len));
         if offset + 8 > len {
             return Ok(if len < self.capacity { cut } else { Found::Nothing });
         }
@@ -320,6 +216,10 @@ impl Reader {
             return Ok(Found::Bad(Flaw::Checksum));
         }
         Ok(Found::Record(length as usize))
+    }
+
+    fn cut_short(&self, found: u64) -> Flaw {
+        self.file.damage().map_or(Flaw::CutShort { found }, |why| Flaw::Packed(why.to_owned()))
     }
 
     fn head(&mut self, length: usize) -> Result<(RecordHead, u64), ReadError> {
@@ -384,7 +284,7 @@ impl Reader {
         let mut bytes = [0; HEADER_LEN];
         let len = self.file_len()?;
         if len < HEADER_LEN as u64 {
-            return Ok(Err(Flaw::CutShort { found: len }));
+            return Ok(Err(self.cut_short(len)));
         }
         self.file.read_exact_at(&mut bytes, 0).map_err(|e| self.io(e))?;
         match SegmentHeader::from_bytes(&bytes) {
@@ -504,31 +404,4 @@ impl Window {
         let from = (offset - self.start) as usize;
         self.bytes.get(from..from + len).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
-}
-
-/// What a whole journal is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verification {
-    /// The run.
-    pub run: RunId,
-    /// Valid records.
-    pub records: u64,
-    /// Segments read.
-    pub segments: u32,
-    /// How it ends.
-    pub ending: Ending,
-}
-
-/// Reads a whole journal and checks every record.
-///
-/// # Errors
-/// As [`Reader::next`].
-pub fn verify(dir: &Path) -> Result<Verification, ReadError> {
-    let mut reader = Reader::open(dir)?;
-    let mut records = 0;
-    while reader.next()?.is_some() {
-        records += 1;
-    }
-    let ending = reader.ending()?;
-    Ok(Verification { run: reader.run(), records, segments: reader.segment + 1, ending })
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::format::{HEADER_LEN, Ids, Kind, RECORD_HEAD_LEN, RecordHead, SEAL_LEN, padded};
 use crate::keeper::{Keeper, Pace};
+use crate::packer::{Packer, Packing};
 use crate::segment::{self, Segment, Spare};
 
 /// How a journal is laid out.
@@ -23,6 +24,8 @@ pub struct Options {
     pub flush_every: Duration,
     /// Every flush and every new segment takes this much longer than the disk needs: a fault for tests, zero otherwise.
     pub slow_disk: Duration,
+    /// Whether finished segments are packed in the background while the run goes on.
+    pub pack: bool,
 }
 
 /// A disk that has not taken the newest records for so long is too slow to trust.
@@ -35,6 +38,7 @@ impl Default for Options {
             budget_bytes: 16 << 30,
             flush_every: Duration::from_millis(100),
             slow_disk: Duration::ZERO,
+            pack: false,
         }
     }
 }
@@ -114,6 +118,7 @@ pub struct Writer {
     bytes_before: u64,
     last_time: Time,
     keeper: Keeper,
+    packer: Option<Packer>,
     _lock: File,
 }
 
@@ -134,7 +139,9 @@ impl Writer {
         }
         let capacity = options.segment_bytes.next_multiple_of(8);
         let pace = Pace { flush_every: options.flush_every, slow_disk: options.slow_disk };
-        let keeper = Keeper::start(dir.to_owned(), capacity, pace).map_err(fail)?;
+        let packer = options.pack.then(|| Packer::start(dir.to_owned())).transpose().map_err(fail)?;
+        let finished = packer.as_ref().and_then(Packer::queue);
+        let keeper = Keeper::start(dir.to_owned(), capacity, pace, finished).map_err(fail)?;
         let first = Spare::prepare(dir, capacity).and_then(|spare| spare.begin(dir, run, 0, 1)).map_err(fail)?;
         keeper.watch(first.progress().clone());
         keeper.prepare();
@@ -150,6 +157,7 @@ impl Writer {
             bytes_before: 0,
             last_time: Time::default(),
             keeper,
+            packer,
             _lock: lock,
         })
     }
@@ -222,6 +230,12 @@ impl Writer {
         if self.bytes_used() >= self.options.budget_bytes / 2 { Pressure::HalfFull } else { Pressure::Ample }
     }
 
+    /// How the packing of finished segments stands. A fault of it is no fault of the journal: the segment stays as it is.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        self.packer.as_ref().map(Packer::state).unwrap_or_default()
+    }
+
     /// Bytes written so far, headers included.
     #[must_use]
     pub fn bytes_used(&self) -> u64 {
@@ -264,11 +278,12 @@ impl Writer {
         let sealed = seal(&mut full, self.next_sequence, self.last_time, false);
         debug_assert!(sealed, "append leaves room for the seal");
         let next = spare.begin(&self.dir, self.run, self.index + 1, self.next_sequence)?;
+        let finished = self.index;
         self.index += 1;
         self.bytes_before += full.used() as u64;
         self.keeper.watch(next.progress().clone());
         self.segment = Some(next);
-        self.keeper.retire(full);
+        self.keeper.retire(full, finished);
         self.keeper.prepare();
         self.spare_wanted = true;
         Ok(())
@@ -279,6 +294,9 @@ impl Writer {
         let sealed = seal(&mut segment, self.next_sequence, self.last_time, true);
         debug_assert!(sealed, "append leaves room for the seal");
         self.keeper.stop();
+        if let Some(packer) = &mut self.packer {
+            packer.stop();
+        }
         let fault = self.keeper.take_fault();
         segment.retire()?;
         self.spare = None;

@@ -156,7 +156,7 @@ impl Coverage {
         self.totals.undecodable += u64::from(report.undecodable);
         self.touched.clear();
         for event in &batch.events {
-            let Some(market) = market_of(event) else { continue };
+            let market = event.market();
             let Some(watch) = self.markets.get_mut(&market) else { continue };
             watch.event(&batch, event, now);
             if !self.touched.contains(&market) {
@@ -177,7 +177,7 @@ impl Coverage {
         self.decoder.decode(&self.table, bytes, &mut batch);
         self.touched.clear();
         for event in &batch.events {
-            let Some(market) = market_of(event) else { continue };
+            let market = event.market();
             let Some(watch) = self.markets.get_mut(&market) else { continue };
             let hour = watch.hours.now();
             hour.snapshots += u64::from(matches!(event, MarketEvent::Snapshot(_)));
@@ -324,15 +324,4 @@ impl Coverage {
 fn certificate(watch: &Watch, hour: &Hour, now_ns: u64) -> Certificate {
     let condition = watch.card.condition.to_string();
     watch.hours.certificate(hour, (&watch.card.slug, &condition), now_ns, watch.gap())
-}
-
-fn market_of(event: &MarketEvent) -> Option<MarketId> {
-    match event {
-        MarketEvent::Snapshot(header) => Some(header.asset.market()),
-        MarketEvent::Change(change) => Some(change.asset.market()),
-        MarketEvent::LastTrade { asset, .. }
-        | MarketEvent::TickChange { asset, .. }
-        | MarketEvent::BestBidAsk { asset, .. } => Some(asset.market()),
-        MarketEvent::Resolved { market, .. } => Some(*market),
-    }
 }

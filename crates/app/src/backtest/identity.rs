@@ -1,7 +1,6 @@
 //! What a backtest was made of: hashes of everything that its result depends on.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use oddsmith_backtest::tape::Form;
@@ -9,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::hash;
 
 /// A recording by its contents.
 #[derive(Clone, Debug, Serialize)]
@@ -40,22 +40,22 @@ impl Identity {
     /// Reads and hashes.
     pub fn of(recordings: &[(PathBuf, Form)], asked: &serde_json::Value) -> Result<Identity, Failure> {
         let hashed = |path: &Path| {
-            file(path).map_err(|error| Failure::Answer(format!("cannot read {}: {error}", path.display())))
+            hash::file(path).map_err(|error| Failure::Answer(format!("cannot read {}: {error}", path.display())))
         };
         let mut inputs = Vec::new();
         for (path, form) in recordings {
             let sha256 = if path.is_dir() { hashed_directory(path)? } else { hashed(path)? };
             inputs.push(Hashed { path: path.clone(), form: *form, sha256 });
         }
-        let program = std::env::current_exe().ok().and_then(|path| file(&path).ok()).unwrap_or_default();
-        let config = hex(&Sha256::digest(asked.to_string()));
+        let program = hash::program().to_owned();
+        let config = hash::hex(&Sha256::digest(asked.to_string()));
         let version = env!("CARGO_PKG_VERSION");
         let mut all = Sha256::new();
         for part in [version, &program, &config].into_iter().chain(inputs.iter().map(|input| input.sha256.as_str())) {
             all.update(part);
             all.update([0]);
         }
-        Ok(Identity { id: hex(&all.finalize()), version, program, config, inputs })
+        Ok(Identity { id: hash::hex(&all.finalize()), version, program, config, inputs })
     }
 }
 
@@ -70,28 +70,12 @@ fn hashed_directory(dir: &Path) -> Result<String, Failure> {
     files.sort();
     let mut all = Sha256::new();
     for path in files {
-        all.update(file(&path).map_err(failed)?);
+        all.update(hash::file(&path).map_err(failed)?);
     }
-    Ok(hex(&all.finalize()))
-}
-
-fn file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex(&digest.finalize()));
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
-    }
+    Ok(hash::hex(&all.finalize()))
 }
 
 /// A short name made of a text.
 pub fn short(text: &str) -> String {
-    hex(&Sha256::digest(text)).chars().take(16).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash::hex(&Sha256::digest(text)).chars().take(16).collect()
 }

@@ -14,6 +14,8 @@ use crate::data::DataDir;
 use crate::failure::Failure;
 use crate::pages::{NewRun, Pages};
 
+/// What the salts of orders are made from is fixed: the same recording leads to the same order ids.
+const SEED: [u8; 32] = [0; 32];
 /// A segment of a session's journal: sessions can be short and many.
 const SEGMENT_BYTES: usize = 4 << 20;
 
@@ -77,6 +79,7 @@ impl Client for Steps<'_, '_> {
                     id: run,
                     command: "backtest",
                     config: job.config.clone(),
+                    seed: SEED,
                     journal: oddsmith_journal::Options {
                         segment_bytes: SEGMENT_BYTES,
                         ..oddsmith_journal::Options::default()
@@ -97,8 +100,7 @@ impl Client for Steps<'_, '_> {
                 }
             }
         };
-        // The seed is fixed: the same recording leads to the same order ids.
-        let setting = Setting { run, seed: [0; 32], config: job.engine.to_owned(), paper: job.paper.clone() };
+        let setting = Setting { run, seed: SEED, config: job.engine.to_owned(), paper: job.paper.clone() };
         Ok((setting, recorder))
     }
 

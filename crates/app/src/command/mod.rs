@@ -4,6 +4,7 @@ pub mod audit;
 pub mod config;
 pub mod eval;
 pub mod exchange;
+pub mod export;
 pub mod guard;
 pub mod journal;
 pub mod keep;

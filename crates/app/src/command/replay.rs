@@ -4,20 +4,27 @@ use std::io::{Write, stdout};
 use std::path::Path;
 
 use oddsmith_journal::Envelope;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::config;
 use crate::data::Run;
 use crate::failure::Failure;
+use crate::manifest::{self, Agreement};
 use crate::replay::{Difference, Outcome, replay};
 
 /// Carries the command out.
 pub fn run(run: &Run, file: Option<&Path>, sets: &[String], json: bool) -> Result<(), Failure> {
-    let outcome = replay(&run.dir, |recorded| config::for_replay(recorded, file, sets))?;
+    let Agreement { changes, contradictions } = manifest::check(&run.dir);
+    let notes: Vec<String> = changes.into_iter().chain(contradictions).collect();
+    let outcome = replay(&run.dir, |recorded| config::for_replay(recorded, file, sets));
+    let outcome = outcome.inspect_err(|_| notes.iter().for_each(|note| eprintln!("oddsmith: {note}")))?;
     let text = if json {
-        serde_json::to_string(&outcome).map_err(|error| Failure::Running(error.to_string()))? + "\n"
+        serde_json::to_string(&Told { outcome: &outcome, notes: &notes })
+            .map_err(|error| Failure::Running(error.to_string()))?
+            + "\n"
     } else {
-        report(&outcome)
+        report(&outcome) + &notes.iter().map(|note| format!("note: {note}\n")).collect::<String>()
     };
     stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
     match &outcome.difference {
@@ -28,6 +35,14 @@ pub fn run(run: &Run, file: Option<&Path>, sets: &[String], json: bool) -> Resul
             difference.sequence
         ))),
     }
+}
+
+/// An outcome, and what has changed since the run.
+#[derive(Serialize)]
+struct Told<'o> {
+    #[serde(flatten)]
+    outcome: &'o Outcome,
+    notes: &'o [String],
 }
 
 fn report(outcome: &Outcome) -> String {

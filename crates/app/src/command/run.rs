@@ -145,6 +145,7 @@ fn plan(
         data: data.clone(),
         config: as_json(config)?,
         journal: journal(config),
+        tidy: config.journal.clone(),
         guard: config.guard.clone(),
         built_in: exchange.is_some(),
         paper: if on_paper { Some(config.paper.settings(payer)?) } else { None },
@@ -162,6 +163,7 @@ fn journal(config: &Config) -> oddsmith_journal::Options {
         budget_bytes: config.journal.budget_mib << 20,
         flush_every: Duration::from_millis(config.journal.flush_ms),
         slow_disk: Duration::from_millis(config.journal.slow_disk_ms),
+        pack: config.journal.pack,
     }
 }
 

@@ -82,11 +82,28 @@ pub struct Journal {
     pub flush_ms: u64,
     /// For tests: the disk takes this much longer than it does, in milliseconds. 0 … 60000.
     pub slow_disk_ms: u64,
+    /// Whether finished segments are packed while the run goes on, and those of other runs that are over.
+    pub pack: bool,
+    /// Runs that began longer ago than this many days are deleted; 0 for none. 0 … 36500.
+    pub keep_days: u64,
+    /// Of all runs together no more than this many MiB are kept, the newest; 0 for all. 0 … 1048576.
+    pub keep_mib: u64,
+    /// How often a run looks for what is to be packed or deleted, in seconds. 1 … 86400.
+    pub tidy_s: u64,
 }
 
 impl Default for Journal {
     fn default() -> Journal {
-        Journal { segment_mib: 64, budget_mib: 16_384, flush_ms: 100, slow_disk_ms: 0 }
+        Journal {
+            segment_mib: 64,
+            budget_mib: 16_384,
+            flush_ms: 100,
+            slow_disk_ms: 0,
+            pack: true,
+            keep_days: 0,
+            keep_mib: 0,
+            tidy_s: 600,
+        }
     }
 }
 
@@ -195,6 +212,9 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     range("journal.budget_mib", config.journal.budget_mib, 2, 1_048_576)?;
     range("journal.flush_ms", config.journal.flush_ms, 1, 10_000)?;
     range("journal.slow_disk_ms", config.journal.slow_disk_ms, 0, 60_000)?;
+    range("journal.keep_days", config.journal.keep_days, 0, 36_500)?;
+    range("journal.keep_mib", config.journal.keep_mib, 0, 1_048_576)?;
+    range("journal.tidy_s", config.journal.tidy_s, 1, 86_400)?;
     range("guard.stall_ms", config.guard.stall_ms, 50, 60_000)?;
     range("guard.head_ms", config.guard.head_ms, 500, 600_000)?;
     config.venue.validate()?;

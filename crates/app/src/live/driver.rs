@@ -47,6 +47,8 @@ struct Driver {
     tick_to_order: Histogram<u64>,
     screen: Screen,
     halted_for_space: bool,
+    /// Why the last finished segment was not packed, if so.
+    not_packed: Option<String>,
     asks: Asks,
     attendance: Attendance,
     /// Evaluations that took too long.
@@ -142,6 +144,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         tick_to_order,
         screen: Screen::start(),
         halted_for_space: false,
+        not_packed: None,
         asks,
         attendance: Attendance::default(),
         pulse,
@@ -344,6 +347,12 @@ impl Driver {
         };
         if why.is_none() {
             self.halted_for_space = false;
+        }
+        // A segment that is not packed is no worse for it: people are told, and trading goes on.
+        let packing = self.recorder.pages().packing().fault;
+        if packing != self.not_packed {
+            packing.iter().for_each(|why| tracing::warn!("{why}; it stays as it is"));
+            self.not_packed = packing;
         }
         // What room is left is for cancelling, and for writing that down.
         if let Some(why) = why

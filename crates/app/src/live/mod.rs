@@ -28,6 +28,7 @@ use oddsmith_net::{EdgeCounts, EdgeSettings, LatencyLine};
 use oddsmith_polymarket::order::Signer;
 
 use crate::failure::Failure;
+use crate::housekeeping::Housekeeper;
 
 /// Everything that a live run needs to know.
 pub struct LivePlan {
@@ -49,6 +50,8 @@ pub struct LivePlan {
     pub config: serde_json::Value,
     /// The journal's sizes and times.
     pub journal: oddsmith_journal::Options,
+    /// What becomes of journals that are over.
+    pub tidy: crate::config::Journal,
     /// Who cancels when the engine cannot.
     pub guard: crate::config::Guard,
     /// Whether the venue lives in this process.
@@ -91,8 +94,11 @@ pub fn run(plan: LivePlan) -> Result<LiveEnd, Failure> {
         let pinned = core_affinity::set_for_current(core_affinity::CoreId { id: core });
         tracing::info!(core, pinned, "hot thread");
     }
+    let tidy = (plan.data.clone(), plan.tidy.clone());
     let (started, hold) = start::start(plan)?;
+    let housekeeper = Housekeeper::start(tidy.0, &tidy.1);
     let end = driver::drive(started);
+    drop(housekeeper);
     // Not before everything was cancelled.
     drop(hold);
     end

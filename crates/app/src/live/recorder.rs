@@ -89,6 +89,7 @@ mod tests {
             id: RunId([1; 16]),
             command: "run",
             config: serde_json::Value::Null,
+            seed: [1; 32],
             journal,
             account: None,
             venue: None,

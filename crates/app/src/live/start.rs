@@ -105,7 +105,8 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
     let predecessor = past.as_ref().map(|past| past.run);
     let account = Some(payer.maker);
     let command = if paper.is_some() { "run on paper" } else { "run" };
-    let new = NewRun { id: run, command, config, journal, account, venue: venue_name, predecessor };
+    let seed = rand::random();
+    let new = NewRun { id: run, command, config, seed, journal, account, venue: venue_name, predecessor };
     let pages = Pages::begin(&data, new)?;
     let dir = pages.dir().to_owned();
     if guard.credentials_file && paper.is_none() {
@@ -117,7 +118,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
         .map_err(|error| Failure::Running(format!("no control socket in {}: {error}", dir.display())))?;
 
     let hasher = OrderHasher::new(chain_id).map_err(|error| Failure::Usage(error.to_string()))?;
-    let setup = Setup { run, seed: rand::random(), account: signer.address(), payer, chain_id, config: config_json };
+    let setup = Setup { run, seed, account: signer.address(), payer, chain_id, config: config_json };
     let mut lanes = Lanes::new();
     lanes.push(OwnedInput::Other(Input::Setup(Box::new(setup))));
     let restored = past.map(|past| past.restore);

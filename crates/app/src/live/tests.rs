@@ -65,6 +65,7 @@ impl Play {
             data: data.clone(),
             config: serde_json::Value::Null,
             journal: oddsmith_journal::Options { segment_bytes: 4 << 20, ..oddsmith_journal::Options::default() },
+            tidy: config.journal,
             guard: config.guard,
             built_in: false,
             paper: None,
