@@ -61,6 +61,27 @@ fn several_states_are_several_lines_and_a_bad_one_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_parameter_may_be_a_number_or_its_text() {
+    let data = tempfile::tempdir().expect("a folder");
+    let file = data.path().join("states.jsonl");
+    let (_, state, _) = examples().into_iter().find(|e| e.0 == "imbalance").expect("an example");
+    let forms = [json!({"size_usdc": "5", "threshold": 0.6}), json!({"size_usdc": 5, "threshold": "0.6"})];
+    let states: String = forms
+        .iter()
+        .map(|parameters| {
+            let mut state = state.clone();
+            state["parameters"] = parameters.clone();
+            format!("{state}\n")
+        })
+        .collect();
+    fs::write(&file, states).expect("written");
+    let found = oddsmith(data.path(), &["eval", "--strategy", "imbalance", "--state", file.to_str().expect("a path")]);
+    assert_eq!(found.code, 0, "{found:?}");
+    let lines: Vec<&str> = found.out.lines().collect();
+    assert!(lines.len() == 2 && lines[0] == lines[1] && lines[0].contains(r#""size":"10""#), "{found:?}");
+}
+
+#[test]
 fn the_originals_files_are_taken_as_they_are() {
     let data = tempfile::tempdir().expect("a folder");
     let amm = r#"{"p_min": 0.05, "p_max": 0.95, "spread": 0.01, "delta": 0.01, "depth": 0.1, "max_collateral": 200.0}"#;

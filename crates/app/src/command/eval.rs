@@ -89,9 +89,21 @@ fn one(strategy: &str, default: &StrategyConfig, mut state: Value) -> Result<Eva
     evaluate(own.as_ref().unwrap_or(default), &state).map_err(usage)
 }
 
-/// A strategy's configuration from its parameters.
-fn named(strategy: &str, parameters: Value) -> Result<StrategyConfig, serde_json::Error> {
-    serde_json::from_value(json!({ strategy: parameters }))
+/// A strategy's configuration from its parameters. A number may be stated as a string, and the other way round: which of them a parameter
+/// is follows from its default.
+fn named(strategy: &str, mut stated: Value) -> Result<StrategyConfig, serde_json::Error> {
+    let known = StrategyConfig::all();
+    let defaults = known.iter().find(|config| config.name() == strategy).and_then(|config| parameters(config).ok());
+    for (key, value) in stated.as_object_mut().into_iter().flatten() {
+        let default = defaults.as_ref().and_then(|defaults| defaults.get(key));
+        let other = match (default, &*value) {
+            (Some(Value::String(_)), Value::Number(number)) => Some(Value::String(number.to_string())),
+            (Some(Value::Number(_)), Value::String(text)) => text.parse().ok().map(Value::Number),
+            _ => None,
+        };
+        *value = other.unwrap_or_else(|| value.take());
+    }
+    serde_json::from_value(json!({ strategy: stated }))
 }
 
 fn usage(error: EvalError) -> Failure {
