@@ -91,7 +91,7 @@ impl Scene {
             truth: None,
         };
         self.decision.clear();
-        let view = View { now: NOW, markets: &[market], spendable: Usdc::from_whole(1_000), basket: None };
+        let view = View { now: NOW, markets: &[market], spendable: Usdc::from_whole(1_000), converts: false, basket: None };
         strategy.evaluate(black_box(&view), &mut self.decision);
     }
 

@@ -213,6 +213,8 @@ pub(crate) fn fault_of(booking: Booking, m: &Movement) -> Option<&'static str> {
         Booking::Decided => m.cash.is_zero() && yes.is_zero() && no.is_zero(),
         Booking::Redeem => !yes.is_positive() && !no.is_positive() && !m.cash.is_negative(),
         Booking::Correction => m.cash.is_zero(),
+        Booking::Convert if yes.is_zero() => m.fee.is_zero() && no.is_negative(),
+        Booking::Convert => m.fee.is_zero() && no.is_zero() && yes.is_positive() && !m.cash.is_positive(),
     };
     match (m.balances(), holds) {
         (false, _) => Some("its cash, cost and profit do not balance"),

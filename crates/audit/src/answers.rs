@@ -52,7 +52,7 @@ impl Answers {
             Action::Fetch(FetchWhat::Account { .. }) => Wanted::Account,
             Action::Fetch(FetchWhat::Activity { .. }) => Wanted::Activity,
             Action::Fetch(FetchWhat::Resolution(_)) => Wanted::Resolution,
-            Action::Merge { .. } | Action::Redeem { .. } => Wanted::Tokens,
+            Action::Merge { .. } | Action::Redeem { .. } | Action::Convert(_) => Wanted::Tokens,
             Action::Fetch(FetchWhat::Book(_)) | Action::Subscribe { .. } | Action::Unsubscribe { .. } => Wanted::Done,
         };
         self.awaited.insert(ActionSeq(seq), wanted);

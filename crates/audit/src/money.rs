@@ -35,6 +35,8 @@ pub(crate) struct Demands {
     pub(crate) shown_empty: bool,
     /// Sums of transfers by market: they must come out even.
     pub(crate) transfers: BTreeMap<MarketId, (Usdc, [Shares; 2])>,
+    /// What conversions of events moved, by instance: cash, and the shares of each market.
+    pub(crate) conversions: BTreeMap<InstanceId, (Usdc, Vec<[Shares; 2]>)>,
 }
 
 impl Auditor {
@@ -231,6 +233,11 @@ impl Auditor {
             *cash += movement.cash;
             (0..2).for_each(|i| shares[i] += movement.shares[i]);
         }
+        if booking == Booking::Convert {
+            let (cash, shares) = self.demands.conversions.entry(instance).or_default();
+            *cash += movement.cash;
+            shares.push(movement.shares);
+        }
         self.books.book((instance, market), movement);
     }
 
@@ -265,8 +272,28 @@ impl Auditor {
             let even = cash.is_zero() && shares.iter().all(|s| s.is_zero());
             self.found.check(Rule::Ledger, even, || format!("transfers in market {} do not come out even", market.0));
         }
+        for (instance, (cash, shares)) in std::mem::take(&mut self.demands.conversions) {
+            let fault = fault_of_conversion(cash, &shares);
+            self.found.check(Rule::Ledger, fault.is_none(), || {
+                format!("a conversion of instance {}: {}", instance.0, fault.unwrap_or_default())
+            });
+        }
         self.demands = Demands::default();
     }
+}
+
+/// What is wrong with the movements of a conversion together; `None` if nothing is: as much YES comes in each market as NO goes in each
+/// other one, and a dollar a share for each of these but one.
+pub(crate) fn fault_of_conversion(cash: Usdc, shares: &[[Shares; 2]]) -> Option<&'static str> {
+    let given = shares.iter().filter(|[_, no]| no.is_negative()).count();
+    let size = shares.iter().find(|[_, no]| no.is_negative()).map_or(Shares::ZERO, |[_, no]| -*no);
+    let fits = |[yes, no]: &[Shares; 2]| (yes.is_zero() && *no == -size) || (*yes == size && no.is_zero());
+    if given == 0 || !shares.iter().all(fits) {
+        return Some("not as many of each token");
+    }
+    let dollars = i64::try_from(given - 1).unwrap_or(i64::MAX);
+    let due = Usdc::from_micros(size.micros().saturating_mul(dollars));
+    (cash != due).then_some("its collateral is not a dollar for each outcome given but one")
 }
 
 fn words(reported: &Reported) -> String {
@@ -277,4 +304,27 @@ fn words(reported: &Reported) -> String {
         part.size,
         part.fee
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversion_brings_as_much_of_each_and_a_dollar_for_all_but_one() {
+        let shares = |yes: i64, no: i64| [Shares::from_whole(yes), Shares::from_whole(no)];
+        let fault = |dollars: i64, rows: &[[Shares; 2]]| fault_of_conversion(Usdc::from_whole(dollars), rows).is_some();
+        assert!(!fault(10, &[shares(0, -10), shares(0, -10), shares(10, 0)]));
+        assert!(!fault(20, &[shares(0, -10), shares(0, -10), shares(0, -10)]));
+        assert!(!fault(0, &[shares(0, -10), shares(10, 0), shares(10, 0)]));
+        for (dollars, rows) in [
+            (20, [shares(0, -10), shares(0, -10), shares(10, 0)]),
+            (10, [shares(0, -10), shares(0, -10), shares(11, 0)]),
+            (10, [shares(0, -10), shares(0, -9), shares(10, 0)]),
+            (0, [shares(10, 0), shares(10, 0), shares(10, 0)]),
+            (10, [shares(0, -10), shares(1, -10), shares(10, 0)]),
+        ] {
+            assert!(fault(dollars, &rows), "{dollars} {rows:?}");
+        }
+    }
 }

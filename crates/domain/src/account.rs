@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, Outcome, Price, Shares, Usdc};
+use crate::{AssetId, MarketId, Outcome, Price, Shares, Usdc};
 
 /// What a movement did to a sub-account, so that it can be undone, and done again in another run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,43 @@ pub enum Booking {
     Redeem,
     /// The venue counts other tokens than we did, and proved it twice.
     Correction,
+    /// NO of some outcomes of an event became collateral and YES of its others.
+    Convert,
+}
+
+/// NO of some outcomes of an event against YES of all its others, and a dollar for each outcome given but one (quant 9).
+///
+/// Exactly one outcome of the event wins: whichever it is, both sides of the exchange pay the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventConversion {
+    /// The markets whose NO is given.
+    pub from: Vec<MarketId>,
+    /// All the other markets of the event, whose YES comes.
+    pub into: Vec<MarketId>,
+    /// How many shares of each.
+    pub shares: Shares,
+}
+
+impl EventConversion {
+    /// All markets of the event.
+    pub fn markets(&self) -> impl Iterator<Item = MarketId> + '_ {
+        self.from.iter().chain(&self.into).copied()
+    }
+
+    /// The collateral that comes: a dollar a share for each outcome given but one.
+    #[must_use]
+    pub fn collateral(&self) -> Usdc {
+        let dollars = i64::try_from(self.from.len().saturating_sub(1)).unwrap_or(i64::MAX);
+        Usdc::from_micros(self.shares.micros().saturating_mul(dollars))
+    }
+
+    /// Whether it is one: NO of at least one market, no market twice, and something of each.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let mut all: Vec<MarketId> = self.markets().collect();
+        all.sort_unstable();
+        !self.from.is_empty() && all.is_sorted_by(|one, next| one < next) && self.shares.is_positive()
+    }
 }
 
 /// Why the capital changed that profit is counted from.

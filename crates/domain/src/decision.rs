@@ -121,6 +121,8 @@ pub enum Reason {
     RulesUnclear,
     /// Another own instance has something under way there, and pauses this one.
     Paused,
+    /// It would pay only if the venue turned NO of some outcomes into YES of the others, which it does not, or has just refused.
+    NoConversion,
 }
 
 /// The reasons of one decision.

@@ -45,7 +45,8 @@ mod tick;
 mod time;
 
 pub use account::{
-    AccountPart, Booking, BookingId, CapitalCause, DifferenceKind, Movement, ReadReason, ResolutionSource, SubAccount,
+    AccountPart, Booking, BookingId, CapitalCause, DifferenceKind, EventConversion, Movement, ReadReason,
+    ResolutionSource, SubAccount,
 };
 pub use amount::{Shares, Usdc};
 pub use basket::{Basket, BasketId, BasketLeg, BasketPart, BasketState, Sequence, Unwind};

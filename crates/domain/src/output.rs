@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, Event, MarketId, OrderId, PlaceOrder, Shares};
+use crate::{AssetId, Event, EventConversion, MarketId, OrderId, PlaceOrder, Shares};
 
 /// One thing that came out of the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub enum Action {
         /// The market.
         market: MarketId,
     },
+    /// Turn NO of some outcomes of an event into collateral and YES of all its others.
+    Convert(Box<EventConversion>),
 }
 
 /// What to read by REST.

@@ -19,6 +19,7 @@ use crate::basket::Patience;
 use crate::breaker::Breakers;
 use crate::causes::Standing;
 use crate::config::{EngineConfig, ns};
+use crate::convert::Exchanged;
 use crate::doubt::Doubt;
 use crate::figures::Sums;
 use crate::instance::Instance;
@@ -71,6 +72,7 @@ pub(crate) enum Purpose {
     Poll,
     Resolution(MarketId),
     Conversion(MarketId),
+    EventConversion,
     Other,
 }
 
@@ -121,6 +123,9 @@ pub struct Engine {
     /// Baskets accepted so far.
     pub(crate) baskets: u64,
     pub(crate) awaited: SmallMap<ActionSeq, Purpose>,
+    /// Conversions of events that are on their way, and until when none is asked for after a refusal.
+    pub(crate) exchanged: BTreeMap<ActionSeq, Exchanged>,
+    pub(crate) convert_at: u64,
     pub(crate) timers: Timers,
     pub(crate) intents: u64,
     /// Where something may have to be placed or cancelled.
@@ -246,6 +251,8 @@ impl Engine {
             bookings: 0,
             baskets: 0,
             awaited: SmallMap::new(),
+            exchanged: BTreeMap::new(),
+            convert_at: 0,
             timers: Timers::default(),
             intents: 0,
             plans: SmallMap::new(),

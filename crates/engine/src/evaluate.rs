@@ -42,11 +42,13 @@ impl Engine {
         self.accept_decision(index, out);
         self.tell_fair_values(index, now, out);
         self.accept_basket(index, now, out);
+        self.accept_conversion(index, now, out);
     }
 
     /// Runs the strategy on a fresh view; `false` if it panicked.
     pub(crate) fn evaluate(&mut self, index: usize, now: Time) -> bool {
         let spendable = self.instances.get(index).map_or(Usdc::ZERO, |instance| self.spendable(instance.id, now));
+        let converts = self.may_convert(now);
         let Engine { instances, markets, orders, ledger, scratch, wallet, shards, references, truths, .. } = self;
         let Some(Instance { id, strategy, scope, wants, dirty, urgent, evaluated_at, basket, .. }) =
             instances.get_mut(index)
@@ -120,7 +122,7 @@ impl Engine {
         }
         let decision = &mut scratch.decision;
         decision.clear();
-        let view = View { now, markets: &views, spendable, basket: basket.as_ref().map(Carried::view) };
+        let view = View { now, markets: &views, spendable, converts, basket: basket.as_ref().map(Carried::view) };
         catch_unwind(AssertUnwindSafe(|| strategy.evaluate(&view, decision))).is_ok()
     }
 

@@ -46,6 +46,9 @@ impl Engine {
             (Purpose::Conversion(market), GatewayOutcome::Tokens(outcome)) => {
                 self.on_converted(market, result.action, outcome, now, out);
             }
+            (Purpose::EventConversion, GatewayOutcome::Tokens(outcome)) => {
+                self.on_event_converted(result.action, outcome, now, out);
+            }
             (Purpose::Heartbeat, GatewayOutcome::Heartbeat(outcome)) => match outcome {
                 Ok(()) => self.wallet.resolve(DoubtCause::Heartbeat),
                 Err(cause) => self.on_heartbeat_missed(*cause, now, out),

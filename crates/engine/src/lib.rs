@@ -37,6 +37,7 @@ mod basket;
 mod breaker;
 mod causes;
 mod config;
+mod convert;
 mod core;
 mod discipline;
 mod doubt;

@@ -19,11 +19,11 @@ use crate::market::Market;
 use crate::settle::Converting;
 
 /// After something did not fit, the account is read again this much later.
-const AGAIN_NS: u64 = 2 * Time::SECOND;
+pub(crate) const AGAIN_NS: u64 = 2 * Time::SECOND;
 /// Every so many scheduled reads, every token is counted; in between only those that matter.
 const FULL_EVERY: u64 = 10;
 /// An unknown conversion that this many reads in a row do not show was not carried out.
-const UNSEEN: u32 = 3;
+pub(crate) const UNSEEN: u32 = 3;
 
 /// When the account is read next, and what the last reads have shown.
 #[derive(Debug, Default)]
@@ -236,7 +236,7 @@ impl Engine {
         bounds
     }
 
-    fn token_off(&self, asset: AssetId, actual: Shares) -> Shares {
+    pub(crate) fn token_off(&self, asset: AssetId, actual: Shares) -> Shares {
         let (low, high) = self.bounds(asset);
         let off = if actual > high { actual - high } else { (actual - low).min(Shares::ZERO) };
         if off.abs() <= self.config.tokens.tolerance { Shares::ZERO } else { off }
@@ -382,6 +382,7 @@ impl Engine {
 
     /// Conversions that nobody knows the fate of: tokens that are gone prove one, tokens that stay refute it in the end.
     fn weigh_conversions(&mut self, snapshot: &AccountSnapshot, now: Time, out: &mut Vec<Output>) {
+        self.weigh_event_conversions(snapshot, now, out);
         let converting: Vec<MarketId> = self.markets.iter().filter(|m| m.conversion.is_some()).map(|m| m.id).collect();
         for id in converting {
             let index = id.index();
@@ -397,6 +398,8 @@ impl Engine {
             let gone = match conversion.what {
                 Converting::Pairs(_, pairs) => yes == -pairs && no == -pairs,
                 Converting::Decided => has_yes < Shares::LOT && has_no < Shares::LOT,
+                // Weighed with the other markets of its event.
+                Converting::Event => continue,
             };
             if gone || unseen + 1 >= UNSEEN {
                 self.end_conversion(id, gone, now, out);

@@ -13,7 +13,7 @@ const ASK_NS: u64 = 10 * Time::SECOND;
 /// After a market's stated end nobody asks for this long: deciding takes its time.
 const PATIENCE_S: u64 = 30;
 /// After a merge or a redemption that was refused, the market waits this long.
-const REFUSED_NS: u64 = 60 * Time::SECOND;
+pub(crate) const REFUSED_NS: u64 = 60 * Time::SECOND;
 
 /// Tokens on their way to becoming collateral.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub(crate) enum Converting {
     Pairs(InstanceId, Shares),
     /// Everything in a decided market.
     Decided,
+    /// It takes part in the conversion of an event, which is kept by its action.
+    Event,
 }
 
 impl Engine {
@@ -260,7 +262,7 @@ impl Engine {
                 self.tell_ledger(instance, id, out);
             }
             Converting::Decided if done => Outcome::BOTH.into_iter().for_each(|o| self.book_redemption(id, o, out)),
-            Converting::Decided => {}
+            Converting::Decided | Converting::Event => {}
         }
         self.recount(id);
         self.wake(id, false);

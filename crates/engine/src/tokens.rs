@@ -23,6 +23,8 @@ pub struct Tokens {
     pub merge_locked: bool,
     /// Whether tokens of decided markets become collateral by themselves.
     pub redeem: bool,
+    /// Whether the venue turns NO of some outcomes of an event into YES of the others: what needs it is not begun without.
+    pub convert: bool,
 }
 
 impl Default for Tokens {
@@ -35,6 +37,7 @@ impl Default for Tokens {
             merge_min: Shares::from_whole(5),
             merge_locked: true,
             redeem: false,
+            convert: false,
         }
     }
 }

@@ -177,6 +177,10 @@ fn neg_risk_shares_convert() {
         desk.core.split(account, market, usdc("10"), desk.now).expect("money");
     }
     assert_eq!(desk.core.convert(account, &[a, a], shares("4"), desk.now), Err(ActionError::Group));
+    assert!(desk.core.is_whole_group(&[c, a, b]));
+    assert!(
+        !desk.core.is_whole_group(&[a, b]) && !desk.core.is_whole_group(&[a, b, b]) && !desk.core.is_whole_group(&[])
+    );
     desk.core.convert(account, &[a, b], shares("4"), desk.now).expect("two NO of a group");
     let held = |core: &Core, market: oddsmith_domain::MarketId, outcome| {
         core.account(account).expect("an account").holding(market.asset(outcome)).settled

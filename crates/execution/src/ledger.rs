@@ -379,7 +379,12 @@ impl Ledger {
 
     /// Books a movement together with what else it changes, realises cost that no share carries any more, and returns what was done
     /// in all.
-    fn post(&mut self, place: Place, mut movement: Movement, also: impl FnOnce(&mut SubAccount)) -> Movement {
+    pub(crate) fn post(
+        &mut self,
+        place: Place,
+        mut movement: Movement,
+        also: impl FnOnce(&mut SubAccount),
+    ) -> Movement {
         let account = self.accounts.entry((place.1, place.0)).or_default();
         let before = *account;
         for i in 0..2 {
@@ -445,7 +450,7 @@ const fn pays(outcome: Outcome, yes: Price) -> Price {
 }
 
 /// The part of `amount` that belongs to `size` of `held` shares, rounded down; all of it when all leave.
-fn share_of(amount: Usdc, size: Shares, held: Shares) -> Usdc {
+pub(crate) fn share_of(amount: Usdc, size: Shares, held: Shares) -> Usdc {
     if size >= held {
         return amount;
     }

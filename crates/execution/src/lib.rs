@@ -6,6 +6,7 @@
 //! wanted, and builds an order only from a risk permit.
 
 mod basket;
+mod convert;
 pub mod facts;
 mod fills;
 mod ledger;

@@ -133,6 +133,7 @@ fn describe_action(action: &Action) -> (Kind, Ids) {
         Action::Unsubscribe { .. } => (Kind::UNSUBSCRIBE, none),
         Action::Merge { market, .. } => (Kind::MERGE, Ids { market: Some(*market), ..none }),
         Action::Redeem { market } => (Kind::REDEEM, Ids { market: Some(*market), ..none }),
+        Action::Convert(what) => (Kind::CONVERT, Ids { market: what.from.first().copied(), ..none }),
     }
 }
 

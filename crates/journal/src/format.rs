@@ -100,6 +100,8 @@ kinds! {
     REDEEM = 0x109, "action.redeem";
     /// Receive markets no more.
     UNSUBSCRIBE = 0x110, "action.unsubscribe";
+    /// NO of some outcomes of an event becomes collateral and YES of its others.
+    CONVERT = 0x111, "action.convert";
     /// A strategy decided.
     DECISION = 0x200, "event.decision";
     /// An order changed its state.

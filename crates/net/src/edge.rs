@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use oddsmith_domain::{
-    Action, ActionSeq, AssetId, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketCard, MarketId, MarketSource,
-    Outcome, Shares, Time, TokenId, TokenOutcome, UnknownCause,
+    Action, ActionSeq, AssetId, EventConversion, FetchWhat, GatewayOutcome, Input, Link, LinkState, MarketCard,
+    MarketId, MarketSource, Outcome, Shares, Time, TokenId, TokenOutcome, UnknownCause,
 };
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::session::{MarketSession, Outbox, OutboxOutput, SessionOutput, UserSession, fetch_failed};
@@ -157,6 +157,7 @@ impl Edge {
                 OutboxOutput::Subscribe(markets) => self.subscribe(&markets, now),
                 OutboxOutput::Unsubscribe(markets) => self.unsubscribe(&markets, now),
                 OutboxOutput::Convert { action, market, pairs } => self.convert(action, market, pairs),
+                OutboxOutput::ConvertEvent { action, what } => self.convert_event(action, &what),
             }
         }
     }
@@ -431,6 +432,18 @@ impl Edge {
         };
         let (mut venue, account) = (self.venue(), self.wallet.signer.address());
         self.side.run(move || SideEvent::Converted { action, outcome: venue.convert(account, &slug, pairs) });
+    }
+
+    fn convert_event(&mut self, action: ActionSeq, what: &EventConversion) {
+        let slugs = |markets: &[MarketId]| -> Option<Vec<String>> {
+            markets.iter().map(|market| self.cards.get(market).map(|card| card.slug.clone())).collect()
+        };
+        let (Some(from), Some(into)) = (slugs(&what.from), slugs(&what.into)) else {
+            return self.outbox.on_converted(action, TokenOutcome::NotSent(UnknownCause::NoConnection));
+        };
+        let (mut venue, account, shares) = (self.venue(), self.wallet.signer.address(), what.shares);
+        self.side
+            .run(move || SideEvent::Converted { action, outcome: venue.convert_event(account, &from, &into, shares) });
     }
 
     fn fetch_book(&mut self, asset: AssetId, action: Option<ActionSeq>) -> bool {

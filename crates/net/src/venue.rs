@@ -202,7 +202,25 @@ impl Venue {
             Some(pairs) => ("/control/merge", format!(r#","amount":"{pairs}""#)),
             None => ("/control/redeem", String::new()),
         };
-        let body = format!(r#"{{"address":"{account}","market":"{slug}"{amount}}}"#);
+        self.ask_for_tokens(path, &format!(r#"{{"address":"{account}","market":"{slug}"{amount}}}"#))
+    }
+
+    /// Turns so many NO of the markets of some outcomes of an event into collateral and YES of all its others, where the venue is the
+    /// exchange of the desk. It refuses if the markets are not the whole event.
+    pub fn convert_event(
+        &mut self,
+        account: Address,
+        from: &[String],
+        into: &[String],
+        shares: Shares,
+    ) -> TokenOutcome {
+        let list = |slugs: &[String]| slugs.iter().map(|slug| format!("\"{slug}\"")).collect::<Vec<_>>().join(",");
+        let (from, into) = (list(from), list(into));
+        let body = format!(r#"{{"address":"{account}","markets":[{from}],"others":[{into}],"amount":"{shares}"}}"#);
+        self.ask_for_tokens("/control/convert", &body)
+    }
+
+    fn ask_for_tokens(&mut self, path: &str, body: &str) -> TokenOutcome {
         let headers = b"Content-Type: application/json\r\n";
         match self.http.request("POST", path, headers, body.as_bytes()) {
             Ok(answer) if (200..300).contains(&answer.status) => TokenOutcome::Done,

@@ -115,6 +115,14 @@ fn a_conversion_is_done_refused_or_unknown() {
     assert!(matches!(refused, TokenOutcome::Refused(why) if why.contains("not resolved")));
     let asked = desk.asked.lock().expect("one thread").clone();
     assert!(asked[0].starts_with("POST /control/merge") && asked[0].contains(r#""amount":"2.5""#), "{asked:?}");
+    let slugs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let (from, into, shares) = (slugs(&["a", "b"]), slugs(&["c"]), pairs.expect("shares"));
+    let desk = Desk::default().says("/control/convert", 200, "{}");
+    assert_eq!(desk.venue().convert_event(account, &from, &into, shares), TokenOutcome::Done);
+    let asked = desk.asked.lock().expect("one thread").clone();
+    assert!(asked[0].contains(r#""markets":["a","b"],"others":["c"],"amount":"2.5""#), "{asked:?}");
+    let elsewhere = Desk::default().venue().convert_event(account, &from, &into, shares);
+    assert!(matches!(elsewhere, TokenOutcome::Refused(_)), "nothing like it is spoken by the live venue");
     let elsewhere = Desk::default().venue().convert(account, "slug", pairs);
     assert!(matches!(elsewhere, TokenOutcome::Refused(_)), "a venue without such a request");
     let broken = Desk::default().says("/control", 502, "").venue().convert(account, "slug", pairs);

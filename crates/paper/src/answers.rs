@@ -1,8 +1,9 @@
 //! Answers to everything but placements: cancels, questions, reads, conversions.
 
 use oddsmith_domain::{
-    AccountPart, AccountSnapshot, Action, Activity, CancelOutcome, CanceledOrders, FetchWhat, GatewayOutcome, MarketId,
-    Omission, OrderId, Outcome, PlaceOutcome, RefusalCode, Shares, Time, TokenOutcome, UnknownCause, Usdc,
+    AccountPart, AccountSnapshot, Action, Activity, CancelOutcome, CanceledOrders, EventConversion, FetchWhat,
+    GatewayOutcome, MarketId, Omission, OrderId, Outcome, PlaceOutcome, RefusalCode, Shares, Time, TokenOutcome,
+    UnknownCause, Usdc,
 };
 
 use crate::held::{Held, Standing};
@@ -36,7 +37,9 @@ pub(crate) fn instead(what: &Action) -> GatewayOutcome {
         Action::Fetch(FetchWhat::Account { .. }) => GatewayOutcome::Account(Err(omission())),
         Action::Fetch(FetchWhat::Activity { .. }) => GatewayOutcome::Activity(Err(omission())),
         Action::Fetch(FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Err(busy)),
-        Action::Merge { .. } | Action::Redeem { .. } => GatewayOutcome::Tokens(TokenOutcome::Refused(BUSY.to_owned())),
+        Action::Merge { .. } | Action::Redeem { .. } | Action::Convert(_) => {
+            GatewayOutcome::Tokens(TokenOutcome::Refused(BUSY.to_owned()))
+        }
         Action::Fetch(FetchWhat::Book(_)) | Action::Subscribe { .. } | Action::Unsubscribe { .. } => {
             GatewayOutcome::Done(Err(busy))
         }
@@ -62,6 +65,7 @@ impl PaperVenue {
             }
             Action::Merge { market, pairs } => GatewayOutcome::Tokens(self.merge(*market, *pairs)),
             Action::Redeem { market } => GatewayOutcome::Tokens(self.redeem(*market)),
+            Action::Convert(what) => GatewayOutcome::Tokens(self.convert(what)),
             other => instead(other),
         }
     }
@@ -113,6 +117,26 @@ impl PaperVenue {
             let _enough = self.purse.change(asset, -pairs);
         }
         self.purse.pay(Usdc::from_micros(pairs.micros()));
+        TokenOutcome::Done
+    }
+
+    /// That the markets are the whole event is the operator's word: frames do not say which markets belong together.
+    fn convert(&mut self, what: &EventConversion) -> TokenOutcome {
+        let refused = |why: &str| TokenOutcome::Refused(why.to_owned());
+        let listed = |market: MarketId| self.markets.get(&market).is_some_and(|listed| listed.paid.is_none());
+        if !what.is_sound() || !what.markets().all(listed) {
+            return refused("the markets are not distinct undecided members of one event");
+        }
+        if what.from.iter().any(|market| self.purse.free(market.asset(Outcome::No)) < what.shares) {
+            return refused("not enough free NO tokens of every market");
+        }
+        for market in &what.from {
+            let _enough = self.purse.change(market.asset(Outcome::No), -what.shares);
+        }
+        for market in &what.into {
+            let _more = self.purse.change(market.asset(Outcome::Yes), what.shares);
+        }
+        self.purse.pay(what.collateral());
         TokenOutcome::Done
     }
 

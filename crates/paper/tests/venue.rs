@@ -4,8 +4,8 @@ mod common;
 
 use common::{Desk, MARKET, START_S, book_at, buy, card, order, sell};
 use oddsmith_domain::{
-    Action, CancelOutcome, GatewayOutcome, OrderType, Outcome, PlaceOrder, PlaceOutcome, Price, RefusalCode, Shares,
-    Side, Time, TokenOutcome, TradeStatus, Usdc, VenueOrderStatus,
+    Action, CancelOutcome, EventConversion, GatewayOutcome, MarketId, OrderType, Outcome, PlaceOrder, PlaceOutcome,
+    Price, RefusalCode, Shares, Side, Time, TokenOutcome, TradeStatus, Usdc, VenueOrderStatus,
 };
 use oddsmith_paper::latency::LatencyModel;
 use oddsmith_paper::queue::QueueModel;
@@ -312,6 +312,39 @@ fn matches_settle_and_a_failed_one_is_undone() {
     let (statuses, _, after, tokens) = way(1_000_000, 0);
     assert_eq!(statuses, [Matched, Retrying, Failed]);
     assert_eq!((after, tokens), (dollars(1_000), Shares::ZERO));
+}
+
+#[test]
+fn no_of_an_event_is_converted_and_what_is_no_conversion_is_refused() {
+    let mut desk = with_book();
+    assert!(desk.venue.split(MARKET, shares("100")));
+    let convert = |from: &[MarketId], into: &[MarketId], amount: &str| {
+        let (from, into) = (from.to_vec(), into.to_vec());
+        Action::Convert(Box::new(EventConversion { from, into, shares: shares(amount) }))
+    };
+    let other = MarketId(77);
+    for (from, into, amount) in [
+        (&[MARKET][..], &[][..], "101"),
+        (&[MARKET], &[other], "1"),
+        (&[], &[MARKET], "1"),
+        (&[MARKET], &[MARKET], "1"),
+    ] {
+        let seq = desk.act(convert(from, into, amount));
+        assert!(
+            matches!(desk.result(seq), Some(GatewayOutcome::Tokens(TokenOutcome::Refused(_)))),
+            "{from:?} {into:?}"
+        );
+    }
+    let before = desk.account();
+    let seq = desk.act(convert(&[MARKET], &[], "40"));
+    assert_eq!(desk.result(seq), Some(&GatewayOutcome::Tokens(TokenOutcome::Done)));
+    let after = desk.account();
+    assert_eq!(after.collateral, before.collateral, "one outcome less one is no dollar");
+    assert_eq!(
+        (after.tokens[0].1, after.tokens[1].1),
+        (before.tokens[0].1, before.tokens[1].1 - shares("40")),
+        "NO is gone"
+    );
 }
 
 #[test]

@@ -290,7 +290,7 @@ impl Attribution {
         // Pairs and payouts are worth what they become: with a mark, nothing but rounding is left of these.
         let part = match booking {
             Booking::Opening | Booking::Transfer | Booking::Correction => Part::Other,
-            Booking::Split | Booking::Merge => Part::Inventory,
+            Booking::Split | Booking::Merge | Booking::Convert => Part::Inventory,
             Booking::Decided | Booking::Redeem => Part::Settlement,
         };
         account.put(part, change);

@@ -1,7 +1,7 @@
 //! What a strategy returns.
 
 use arrayvec::ArrayVec;
-use oddsmith_domain::{Basket, DesiredQuote, MarketId, Mode, Reason, Reasons};
+use oddsmith_domain::{Basket, DesiredQuote, EventConversion, MarketId, Mode, Reason, Reasons};
 
 use crate::Working;
 
@@ -11,6 +11,7 @@ pub struct Decision {
     rests: Vec<Rest>,
     used: usize,
     basket: Option<Basket>,
+    conversion: Option<EventConversion>,
     opportunities: Vec<(MarketId, Opportunity)>,
     fair_values: Vec<(MarketId, f64)>,
 }
@@ -93,7 +94,7 @@ impl Decision {
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.used = 0;
-        self.basket = None;
+        (self.basket, self.conversion) = (None, None);
         self.opportunities.clear();
         self.fair_values.clear();
     }
@@ -107,6 +108,18 @@ impl Decision {
     #[must_use]
     pub const fn basket(&self) -> Option<&Basket> {
         self.basket.as_ref()
+    }
+
+    /// Asks for NO of some outcomes of an event to become collateral and YES of the others. It is carried out once everything given is free,
+    /// where [`crate::View::converts`] says that it can be.
+    pub fn convert(&mut self, what: EventConversion) {
+        self.conversion = Some(what);
+    }
+
+    /// The conversion that was asked for.
+    #[must_use]
+    pub const fn conversion(&self) -> Option<&EventConversion> {
+        self.conversion.as_ref()
     }
 
     /// Says what is seen in a market, at each evaluation for as long as it is there.

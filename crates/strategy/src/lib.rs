@@ -23,10 +23,12 @@ pub mod markout;
 pub mod model;
 pub mod multi;
 pub mod pair;
+mod recycle;
 pub mod reference_maker;
 pub mod skewed_maker;
 pub mod temporal;
 pub mod testing;
+mod unwind;
 mod view;
 
 pub use config::{ParameterError, StrategyConfig};

@@ -20,9 +20,17 @@ pub struct LegOffers {
     pub offers: Vec<Offer>,
     /// The fee.
     pub fee: FeeSchedule,
+    /// Nothing is paid for it now: the other token is sold in the end, at what each price here is short of a dollar.
+    pub sold: bool,
 }
 
 impl LegOffers {
+    /// The best price.
+    #[must_use]
+    pub fn best(&self) -> Option<Price> {
+        self.offers.first().map(|offer| offer.price)
+    }
+
     /// All that can be had.
     #[must_use]
     pub fn depth(&self) -> Shares {
@@ -39,6 +47,8 @@ pub struct Lock {
     pub limits: Vec<Price>,
     /// What all legs cost, fees included.
     pub cost: Usdc,
+    /// What of it is paid at once: all but the legs that are sold in the end.
+    pub capital: Usdc,
 }
 
 impl Lock {
@@ -71,7 +81,8 @@ pub fn walk(legs: &[LegOffers], payout: u32, margin: f64, budget: Usdc) -> Lock 
         if f64::from(payout) - each < margin - 1e-9 {
             break;
         }
-        let affordable = Shares::floor_from((budget - lock.cost).to_f64() / each);
+        let paid = heads.iter().zip(legs).filter(|(_, leg)| !leg.sold).map(|(offer, leg)| all_in(*offer, leg.fee));
+        let affordable = Shares::floor_from((budget - lock.capital).to_f64() / paid.sum::<f64>());
         let size = heads.iter().map(|offer| offer.size).fold(affordable, Shares::min);
         if !size.is_positive() {
             break;
@@ -79,7 +90,9 @@ pub fn walk(legs: &[LegOffers], payout: u32, margin: f64, budget: Usdc) -> Lock 
         lock.size += size;
         for (((offer, leg), limit), (index, taken)) in heads.iter().zip(legs).zip(&mut lock.limits).zip(&mut at) {
             *limit = offer.price;
-            lock.cost += size.cost_ceil(offer.price) + leg.fee.taker_fee(size, offer.price);
+            let cost = size.cost_ceil(offer.price) + leg.fee.taker_fee(size, offer.price);
+            lock.cost += cost;
+            lock.capital += if leg.sold { Usdc::ZERO } else { cost };
             *taken += size;
             if leg.offers.get(*index).is_some_and(|level| *taken >= level.size) {
                 (*index, *taken) = (*index + 1, Shares::ZERO);
@@ -110,7 +123,7 @@ impl MarketView<'_> {
             let size = Shares::floor_from((level.size - ours).to_f64() * share);
             size.is_positive().then_some(Offer { price: level.price, size })
         });
-        Some(LegOffers { offers: offers.collect(), fee })
+        Some(LegOffers { offers: offers.collect(), fee, sold: false })
     }
 }
 
@@ -124,7 +137,7 @@ mod tests {
             size: Shares::from_whole(whole),
         };
         let fee = FeeSchedule::new(rate, 1, true).expect("a schedule");
-        LegOffers { offers: levels.iter().map(offer).collect(), fee }
+        LegOffers { offers: levels.iter().map(offer).collect(), fee, sold: false }
     }
 
     #[test]

@@ -10,15 +10,27 @@
 //!
 //! Both are decided by what can be bought, never by mids: a sum of mids below one is no opportunity. A set that is not complete, or a market
 //! of another kind among them, is refused. The thinnest leg goes first, the others take no more than it got, and what has no counterpart in
-//! the end is sold again.
+//! the end is sold again. Of two forms that pay, the one with more profit per dollar spent is taken.
+//!
+//! Where the venue turns NO of `k` outcomes into YES of all the others and `k - 1` dollars, a third form needs fewer dollars: NO is bought of
+//! as many outcomes as the dollars and the highest price of a leg allow, the cheapest first, and YES of the others is sold once it is there.
+//!
+//! ```text
+//! convert:  (k - 1) - sum of k (a + f) + sum of n - k (b - f) >= margin + convert_margin
+//! ```
+//!
+//! Selling YES at its bid `b` is buying NO at `1 - b` with the same fee, so that this is the sum of all NO, paid for in part. Complete sets of
+//! NO become dollars the same way, at once. What is left to do then is in [`crate::recycle`].
 
 use oddsmith_domain::{
-    Basket, BasketLeg, BasketState, Millis, Mode, Outcome, Reason, Reasons, Sequence, Shares, Side, Time, Unwind, Usdc,
+    Basket, BasketLeg, BasketState, MarketId, Millis, Mode, Outcome, Price, Reason, Reasons, Sequence, Shares, Side,
+    Time, Unwind, Usdc,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
-use crate::lock::{Lock, walk};
+use crate::lock::{LegOffers, Lock, walk};
+use crate::recycle::{Recycler, Step};
 use crate::{Decision, MarketView, Strategy, View};
 
 /// The strategy's name.
@@ -33,6 +45,8 @@ pub struct Parameters {
     pub outcomes: usize,
     /// What a set must leave after fees, in dollars per share. 0 … 0.5.
     pub margin: f64,
+    /// What a set must leave on top when YES has to be sold after a conversion: its bids may be gone by then. 0 … 0.5.
+    pub convert_margin: f64,
     /// The most dollars of one basket. 0.01 … 100000.
     pub max_basket_usdc: Usdc,
     /// The most dollars in the event. 0.01 … 1000000.
@@ -63,6 +77,7 @@ impl Default for Parameters {
         Parameters {
             outcomes: 0,
             margin: 0.003,
+            convert_margin: 0.01,
             max_basket_usdc: Usdc::from_whole(10),
             max_total_usdc: Usdc::from_whole(100),
             balance_share: 0.9,
@@ -87,6 +102,7 @@ impl Parameters {
         ParameterError::check(&[
             ("outcomes", self.outcomes as f64, 0.0, 128.0, "0 … 128"),
             ("margin", self.margin, 0.0, 0.5, "0 … 0.5"),
+            ("convert_margin", self.convert_margin, 0.0, 0.5, "0 … 0.5"),
             ("max_basket_usdc", self.max_basket_usdc.to_f64(), 0.01, 1e5, "0.01 … 100000"),
             ("max_total_usdc", self.max_total_usdc.to_f64(), 0.01, 1e6, "0.01 … 1000000"),
             ("balance_share", self.balance_share, 0.01, 1.0, "0.01 … 1"),
@@ -107,13 +123,23 @@ pub struct Multi {
     parameters: Parameters,
     /// When the last basket was asked for, on the monotonic clock.
     last: Option<u64>,
+    recycler: Recycler,
+}
+
+/// A form that pays.
+struct Found {
+    basket: Basket,
+    /// The lowest bids at which YES was to be sold after the conversion.
+    floors: Vec<(MarketId, Price)>,
+    /// Dollars won per dollar spent.
+    rate: f64,
 }
 
 impl Multi {
     /// An instance with checked parameters.
     #[must_use]
     pub fn new(parameters: Parameters) -> Multi {
-        Multi { parameters, last: None }
+        Multi { parameters, last: None, recycler: Recycler::default() }
     }
 
     /// Whether the markets are one event's outcomes, all fit to be looked at now.
@@ -158,71 +184,139 @@ impl Multi {
         p.max_basket_usdc.min(p.max_total_usdc - spent).min(share)
     }
 
-    /// One form: the same outcome of every market.
-    fn form(&self, view: &View<'_>, outcome: Outcome, payout: u32) -> Result<Basket, Reason> {
-        let p = &self.parameters;
-        let legs: Option<Vec<_>> = view.markets.iter().map(|m| m.offers(outcome, p.depth_share)).collect();
+    /// What can be had of an outcome in every market; a reason if anything is missing.
+    fn legs(&self, view: &View<'_>, outcome: Outcome) -> Result<Vec<LegOffers>, Reason> {
+        let legs: Option<Vec<_>> =
+            view.markets.iter().map(|m| m.offers(outcome, self.parameters.depth_share)).collect();
         let legs = legs.ok_or(Reason::FeeUnknown)?;
-        let best = legs.iter().filter_map(|leg| leg.offers.first());
-        if best.clone().count() < legs.len() {
-            return Err(Reason::NoBook);
-        }
-        if best.clone().any(|offer| offer.price.to_f64() > p.max_leg_price) {
-            return Err(Reason::OutsideZone);
-        }
-        let lock = walk(&legs, payout, p.margin, self.budget(view));
-        let size = lock.size.floor_lots();
-        if !size.is_positive() {
-            return Err(Reason::NoEdge);
-        }
-        let least = view.markets.iter().filter_map(|m| m.card.min_size).max().unwrap_or(Shares::ZERO);
-        if size < least {
-            return Err(Reason::ThinBook);
-        }
-        let mut order: Vec<usize> = (0..legs.len()).collect();
-        order.sort_by_key(|index| legs.get(*index).map(crate::lock::LegOffers::depth));
-        Ok(self.basket(view.markets, &order, outcome, size, &lock))
+        if legs.iter().any(|leg| leg.offers.is_empty()) { Err(Reason::NoBook) } else { Ok(legs) }
     }
 
-    fn basket(
+    fn is_too_dear(&self, leg: &LegOffers) -> bool {
+        leg.best().is_none_or(|price| price.to_f64() > self.parameters.max_leg_price)
+    }
+
+    /// How many sets of legs can be had, and at which prices.
+    fn size(&self, view: &View<'_>, legs: &[LegOffers], payout: usize, margin: f64) -> Result<(Lock, Shares), Reason> {
+        let payout = u32::try_from(payout).unwrap_or(u32::MAX);
+        let lock = walk(legs, payout, margin, self.budget(view));
+        let size = lock.size.floor_lots();
+        let least = view.markets.iter().filter_map(|m| m.card.min_size).max().unwrap_or(Shares::ZERO);
+        match size {
+            size if !size.is_positive() => Err(Reason::NoEdge),
+            size if size < least => Err(Reason::ThinBook),
+            size => Ok((lock, size)),
+        }
+    }
+
+    /// One form: the same outcome of every market.
+    fn form(&self, view: &View<'_>, outcome: Outcome, payout: usize) -> Result<Found, Reason> {
+        let legs = self.legs(view, outcome)?;
+        if legs.iter().any(|leg| self.is_too_dear(leg)) {
+            return Err(Reason::OutsideZone);
+        }
+        let (lock, size) = self.size(view, &legs, payout, self.parameters.margin)?;
+        let order = (0..legs.len()).collect();
+        Ok(self.found(view.markets, &legs, order, outcome, (size, &lock), payout))
+    }
+
+    /// NO of some outcomes, the cheapest first and as many as possible; YES of the others comes by a conversion and is sold. `why` all NO
+    /// cannot be had is the reason where this cannot either.
+    fn converted(&self, view: &View<'_>, why: Reason) -> Result<Found, Reason> {
+        let count = view.markets.len();
+        if self.parameters.outcomes != count {
+            return Err(why);
+        }
+        let mut legs = self.legs(view, Outcome::No).map_err(|_| why)?;
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by_key(|index| legs.get(*index).and_then(LegOffers::best));
+        let margin = self.parameters.margin + self.parameters.convert_margin;
+        // One NO alone brings no dollars back.
+        for bought in (2..count).rev() {
+            let (from, into) = order.split_at(bought);
+            legs.iter_mut().enumerate().for_each(|(index, leg)| leg.sold = into.contains(&index));
+            if legs.iter().any(|leg| !leg.sold && self.is_too_dear(leg)) {
+                continue;
+            }
+            let Ok((lock, size)) = self.size(view, &legs, count - 1, margin) else { continue };
+            if !view.converts {
+                return Err(Reason::NoConversion);
+            }
+            return Ok(self.found(view.markets, &legs, from.to_vec(), Outcome::No, (size, &lock), count - 1));
+        }
+        Err(why)
+    }
+
+    /// The basket of a form: the legs of `order`, the thinnest first.
+    fn found(
         &self,
         markets: &[MarketView<'_>],
-        order: &[usize],
+        legs: &[LegOffers],
+        mut order: Vec<usize>,
         outcome: Outcome,
-        size: Shares,
-        lock: &Lock,
-    ) -> Basket {
+        (size, lock): (Shares, &Lock),
+        payout: usize,
+    ) -> Found {
+        order.sort_by_key(|index| legs.get(*index).map(LegOffers::depth));
         let leg = |index: &usize| {
             let (market, limit) = (markets.get(*index)?.id, *lock.limits.get(*index)?);
             Some(BasketLeg { market, outcome, side: Side::Buy, limit, size })
         };
+        let sold = markets.iter().zip(legs).zip(&lock.limits).filter(|((_, leg), _)| leg.sold);
         let mut reasons = Reasons::new();
         reasons.push(Reason::Taking);
-        Basket {
+        let basket = Basket {
             legs: order.iter().filter_map(leg).collect(),
             sequence: self.parameters.legs,
             deadline_ms: self.parameters.deadline_ms,
             unwind: Unwind::SellBack(self.parameters.unwind_units),
             reasons,
+        };
+        let profit = lock.profit(u32::try_from(payout).unwrap_or(u32::MAX));
+        Found {
+            basket,
+            floors: sold.map(|((market, _), limit)| (market.id, limit.complement())).collect(),
+            rate: profit.to_f64() / lock.capital.to_f64(),
         }
     }
 
-    fn find(&self, view: &View<'_>) -> Result<Basket, Reason> {
+    fn find(&self, view: &View<'_>) -> Result<Found, Reason> {
         self.fit(view)?;
         let count = view.markets.len();
-        let all_no = self.form(view, Outcome::No, u32::try_from(count - 1).unwrap_or(u32::MAX));
-        if all_no.is_ok() {
-            return all_no;
-        }
-        if self.parameters.outcomes != count {
+        let all_no = self.form(view, Outcome::No, count - 1).or_else(|why| self.converted(view, why));
+        let all_yes = match self.parameters.outcomes {
+            outcomes if outcomes == count => self.form(view, Outcome::Yes, 1),
             // Another outcome could win.
-            return Err(if self.parameters.outcomes == 0 {
-                all_no.err().unwrap_or(Reason::NoEdge)
-            } else {
-                Reason::IncompleteSet
-            });
+            0 => Err(all_no.as_ref().err().copied().unwrap_or(Reason::NoEdge)),
+            _ => Err(Reason::IncompleteSet),
+        };
+        match (all_no, all_yes) {
+            (Ok(no), Ok(yes)) => Ok(if yes.rate > no.rate { yes } else { no }),
+            (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
+            (Err(Reason::NoConversion), Err(_)) => Err(Reason::NoConversion),
+            (Err(_), Err(why)) => Err(why),
         }
-        self.form(view, Outcome::Yes, 1)
+    }
+
+    /// What complete sets and conversions have left to be done, if anything can be done of it now.
+    fn recycle(&self, view: &View<'_>, decision: &mut Decision) -> bool {
+        let p = &self.parameters;
+        if p.outcomes != view.markets.len() || !view.converts {
+            return false;
+        }
+        let Some(step) = self.recycler.next(view, p.unwind_units, p.max_book_age_ms, p.depth_share) else {
+            return false;
+        };
+        match step {
+            Step::Convert(what) => decision.convert(what),
+            Step::Sell(leg) => {
+                let mut reasons = Reasons::new();
+                reasons.push(Reason::Exit);
+                let (sequence, deadline_ms, unwind) = (Sequence::OneByOne, p.deadline_ms, Unwind::Keep);
+                decision.take(Basket { legs: vec![leg], sequence, deadline_ms, unwind, reasons });
+            }
+        }
+        true
     }
 }
 
@@ -232,17 +326,19 @@ impl Strategy for Multi {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
-        let found = self.find(view);
+        let recycles = self.recycle(view, decision);
+        let found = if recycles { Err(Reason::Exit) } else { self.find(view) };
         let reason = found.as_ref().err().copied().unwrap_or(Reason::Taking);
         for market in view.markets {
             decision.set(market.id, Mode::Stop).stop(reason);
         }
-        if let Ok(basket) = found {
+        if let Ok(Found { basket, floors, .. }) = found {
             self.last = Some(view.now.mono_ns);
+            self.recycler.expect(floors);
             decision.take(basket);
         } else if view.basket.is_some_and(|basket| basket.state == BasketState::Unwinding) {
             // The cool-down begins when the last basket is over.
@@ -253,7 +349,7 @@ impl Strategy for Multi {
 
 #[cfg(test)]
 mod tests {
-    use oddsmith_domain::{FeeSchedule, Price};
+    use oddsmith_domain::FeeSchedule;
 
     use super::*;
     use crate::testing::{NOW, Scene, decide};
@@ -361,6 +457,57 @@ mod tests {
             let decision = decide(&scenes, &mut Multi::new(p), NOW);
             let basket = decision.basket().expect("a basket");
             assert!(basket.legs.iter().all(|leg| leg.size == size.parse().expect("shares")), "{size}: {basket:?}");
+        }
+    }
+
+    /// Two favourites and an outsider: NO at 0.42, 0.56 and 0.96. Their sum is 1.94, the fees 0.021136.
+    fn outsider() -> [Scene; 3] {
+        [outcome("0.58", "0.6", 100), outcome("0.44", "0.46", 100), outcome("0.04", "0.06", 100)]
+    }
+
+    #[test]
+    fn what_is_too_dear_is_converted_into_and_sold() {
+        let mut scenes = outsider();
+        scenes[0].converts = true;
+        let basket = found(3, &scenes).expect("a basket");
+        let legs: Vec<_> = basket.legs.iter().map(|l| (l.market.0, l.outcome, l.side, l.limit.to_string())).collect();
+        let no = |market, limit: &str| (market, Outcome::No, Side::Buy, limit.to_owned());
+        assert_eq!(legs, [no(0, "0.42"), no(1, "0.56")]);
+        // Ten dollars, at 0.98 and fees of 0.0196 a pair.
+        assert!(basket.legs.iter().all(|leg| leg.size == Shares::from_whole(10)));
+        // Where the venue does not convert, and where another outcome may win, the form is refused with its reason.
+        assert_eq!(found(3, &outsider()), Err(Reason::NoConversion));
+        assert_eq!(found(0, &scenes), Err(Reason::OutsideZone));
+        assert_eq!(found(4, &scenes), Err(Reason::IncompleteSet));
+        // 0.038864 are left, of which the sale wants a cent more than a set that is bought whole.
+        for (convert_margin, taken) in [(0.0358, true), (0.0359, false)] {
+            let p = Parameters { convert_margin, ..parameters(3) };
+            assert_eq!(decide(&scenes, &mut Multi::new(p), NOW).basket().is_some(), taken, "{convert_margin}");
+        }
+    }
+
+    #[test]
+    fn fewer_no_are_bought_where_the_dollars_do_not_reach_for_all() {
+        // All NO would cost 1.94: five sets more than the nine dollars there are.
+        let mut scenes = outsider();
+        (scenes[0].converts, scenes[0].collateral) = (true, Usdc::from_whole(9));
+        let p = Parameters { max_leg_price: 1.0, ..parameters(3) };
+        let basket = decide(&scenes, &mut Multi::new(p.clone()), NOW).basket().cloned().expect("a basket");
+        assert_eq!(basket.legs.len(), 2, "{basket:?}");
+        scenes[0].collateral = Usdc::from_whole(1_000);
+        let basket = decide(&scenes, &mut Multi::new(p), NOW).basket().cloned().expect("a basket");
+        assert_eq!(basket.legs.len(), 3, "with more of them a whole set is sure from the first moment");
+    }
+
+    #[test]
+    fn of_two_forms_the_one_with_more_profit_per_dollar_is_taken() {
+        // Books that the venue states crossed: YES of all for 0.91, and NO of all for 1.80 or for 1.92.
+        for (bids, form) in [(["0.6", "0.3", "0.3"], Outcome::No), (["0.55", "0.25", "0.28"], Outcome::Yes)] {
+            let asks = ["0.3", "0.27", "0.34"];
+            let mut scenes = [0, 1, 2].map(|n: usize| outcome(bids[n], asks[n], 100));
+            scenes.iter_mut().for_each(|scene| scene.fee = Some(FeeSchedule::FREE));
+            let basket = found(3, &scenes).expect("a basket");
+            assert!(basket.legs.iter().all(|leg| leg.outcome == form), "{bids:?}");
         }
     }
 }

@@ -15,15 +15,22 @@
 //! Neither quote may meet the book: the bid stays a tick below the best ask and the ask a tick above the best bid. The size is
 //! `base_usdc` worth of shares, half of it on the side that would make the inventory grow, and never less than the market's minimum. At
 //! `max_net_shares` only the reducing side is quoted.
+//!
+//! Inventory that was held for too long, or has lost too much of its cost, can be unwound: first offered at the middle, then sold across the
+//! spread ([`Parameters::unwind`]).
 
 use std::collections::BTreeMap;
 
+use oddsmith_book::Top;
 use oddsmith_book::signal::micro_price;
-use oddsmith_domain::{DesiredQuote, MarketId, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc};
+use oddsmith_domain::{
+    BasketLeg, DesiredQuote, MarketId, Mode, Outcome, Price, Reason, Route, Shares, Side, Tick, Time, Usdc,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ParameterError;
 use crate::markout::Markouts;
+use crate::unwind::{Unwinder, Unwinding};
 use crate::{Decision, MarketView, Rest, Strategy, View};
 
 /// The strategy's name.
@@ -75,6 +82,19 @@ pub struct Parameters {
     pub max_mid: f64,
     /// By how much the half spread is multiplied, and the size divided, in caution. 1 … 10.
     pub caution_factor: f64,
+    /// Whether inventory is unwound that has been held for too long, or has lost too much: only the reducing side is quoted, at the middle,
+    /// and then it crosses the spread.
+    pub unwind: bool,
+    /// Net inventory up to this many shares counts as hedged. 0 … 10000000.
+    pub unwind_flat_shares: Shares,
+    /// For how many seconds more than that may be held. 1 … 31536000.
+    pub unwind_after_s: u64,
+    /// What share of its cost it may lose. 0.01 … 1.
+    pub unwind_loss: f64,
+    /// For how many seconds it is offered before the spread is crossed. 0 … 86400.
+    pub unwind_passive_s: u64,
+    /// How far beyond the middle it is then sold, in dollars. 0 … 0.5.
+    pub unwind_cross: f64,
 }
 
 impl Default for Parameters {
@@ -101,6 +121,12 @@ impl Default for Parameters {
             min_mid: 0.03,
             max_mid: 0.97,
             caution_factor: 2.0,
+            unwind: false,
+            unwind_flat_shares: Shares::from_whole(5),
+            unwind_after_s: 3_600,
+            unwind_loss: 0.15,
+            unwind_passive_s: 300,
+            unwind_cross: 0.02,
         }
     }
 }
@@ -132,6 +158,11 @@ impl Parameters {
             ("min_mid", self.min_mid, 0.0, 0.5, "0 … 0.5"),
             ("max_mid", self.max_mid, 0.5, 1.0, "0.5 … 1"),
             ("caution_factor", self.caution_factor, 1.0, 10.0, "1 … 10"),
+            ("unwind_flat_shares", self.unwind_flat_shares.to_f64(), 0.0, 1e7, "0 … 10000000"),
+            ("unwind_after_s", self.unwind_after_s as f64, 1.0, 31_536_000.0, "1 … 31536000"),
+            ("unwind_loss", self.unwind_loss, 0.01, 1.0, "0.01 … 1"),
+            ("unwind_passive_s", self.unwind_passive_s as f64, 0.0, 86_400.0, "0 … 86400"),
+            ("unwind_cross", self.unwind_cross, 0.0, 0.5, "0 … 0.5"),
         ])
     }
 }
@@ -179,6 +210,8 @@ struct Flow {
     markouts: Markouts,
     /// The markouts keep the spread wide until this monotonic time.
     wide_until: u64,
+    /// What is held for too long, or has lost too much.
+    unwinder: Unwinder,
 }
 
 impl SkewedMaker {
@@ -213,26 +246,86 @@ impl SkewedMaker {
         now.mono_ns < flow.wide_until
     }
 
-    fn evaluate_market(&mut self, market: &MarketView<'_>, now: Time, rest: &mut Rest) {
+    /// What is to be done about inventory that is to be unwound: whether anything is, and the leg that crosses the spread.
+    fn unwind(
+        &mut self,
+        market: &MarketView<'_>,
+        mid: f64,
+        (now, may_take): (Time, bool),
+        rest: &mut Rest,
+    ) -> (bool, Option<BasketLeg>) {
+        let unwinder = &mut self.flows.entry(market.id).or_default().unwinder;
+        match unwinder.look(&self.parameters, market, mid, now) {
+            Unwinding::Not => return (false, None),
+            Unwinding::Offer(quote) => {
+                rest.mode = if quote.side == Side::Buy { Mode::OneSidedBuy } else { Mode::OneSidedSell };
+                rest.quotes.push(quote);
+                rest.because(Reason::Exit);
+            }
+            Unwinding::Cross(leg) if may_take => {
+                rest.stop(Reason::Exit);
+                return (true, leg);
+            }
+            Unwinding::Cross(_) => rest.stop(Reason::BasketRunning),
+        }
+        (true, None)
+    }
+
+    fn evaluate_market(
+        &mut self,
+        market: &MarketView<'_>,
+        now: Time,
+        may_take: bool,
+        rest: &mut Rest,
+    ) -> Option<BasketLeg> {
+        let (mid, best) = match self.middle(market, now) {
+            Ok(middle) => middle,
+            Err(reason) => {
+                rest.stop(reason);
+                return None;
+            }
+        };
+        rest.figure("micro_price", mid);
+        if self.parameters.unwind {
+            let (unwinds, leg) = self.unwind(market, mid, (now, may_take), rest);
+            if unwinds {
+                return leg;
+            }
+        }
+        self.quote_both(market, (mid, best), now, rest);
+        None
+    }
+
+    /// Other people's micro-price, and their best bid and ask; or why there is nothing to quote around.
+    fn middle(&self, market: &MarketView<'_>, now: Time) -> Result<(f64, (Top, Top)), Reason> {
+        let p = &self.parameters;
+        if market.card.tick.is_none() || market.card.min_size.is_none() {
+            return Err(Reason::CardIncomplete);
+        }
+        if market.seconds_left(now).is_some_and(|left| left < p.stop_before_end_s) {
+            return Err(Reason::NearExpiry);
+        }
+        if market.book_age_ns.is_none_or(|age| age > p.max_book_age_ms.saturating_mul(Time::MILLI)) {
+            return Err(Reason::StaleBook);
+        }
+        let best = market.best_of_others(Side::Buy).zip(market.best_of_others(Side::Sell)).ok_or(Reason::NoBook)?;
+        if best.0.price >= best.1.price {
+            return Err(Reason::BookNotTrusted);
+        }
+        Ok((micro_price(best.0, best.1), best))
+    }
+
+    fn quote_both(
+        &mut self,
+        market: &MarketView<'_>,
+        (mid, (best_bid, best_ask)): (f64, (Top, Top)),
+        now: Time,
+        rest: &mut Rest,
+    ) {
         let p = &self.parameters;
         let (Some(tick), Some(min_size)) = (market.card.tick, market.card.min_size) else {
             return rest.stop(Reason::CardIncomplete);
         };
-        if market.seconds_left(now).is_some_and(|left| left < p.stop_before_end_s) {
-            return rest.stop(Reason::NearExpiry);
-        }
-        if market.book_age_ns.is_none_or(|age| age > p.max_book_age_ms.saturating_mul(Time::MILLI)) {
-            return rest.stop(Reason::StaleBook);
-        }
-        let (Some(best_bid), Some(best_ask)) = (market.best_of_others(Side::Buy), market.best_of_others(Side::Sell))
-        else {
-            return rest.stop(Reason::NoBook);
-        };
-        if best_bid.price >= best_ask.price {
-            return rest.stop(Reason::BookNotTrusted);
-        }
-        let mid = micro_price(best_bid, best_ask);
-        rest.figure("micro_price", mid);
         if best_ask.price.to_f64() - best_bid.price.to_f64() > p.max_book_spread + ULP {
             return rest.stop(Reason::WideSpread);
         }
@@ -293,9 +386,13 @@ impl Strategy for SkewedMaker {
     }
 
     fn evaluate(&mut self, view: &View<'_>, decision: &mut Decision) {
+        let mut may_take = view.basket.is_none_or(|basket| basket.state.is_final());
         for market in view.markets {
             let rest = decision.set(market.id, Mode::Normal);
-            self.evaluate_market(market, view.now, rest);
+            if let Some(leg) = self.evaluate_market(market, view.now, may_take, rest) {
+                may_take = false;
+                decision.take(crate::unwind::basket(leg));
+            }
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Scene {
     pub last_fill: Option<(Side, Shares, u64)>,
     /// Whether it is one outcome of an event of which one wins.
     pub neg_risk: bool,
+    /// Whether the venue turns NO of some outcomes of an event into YES of the others.
+    pub converts: bool,
     /// The taker's fee; `None` when the market states none.
     pub fee: Option<FeeSchedule>,
     /// Seconds until the market's end; `None` for no stated end.
@@ -70,6 +72,7 @@ impl Default for Scene {
             open: Vec::new(),
             last_fill: None,
             neg_risk: false,
+            converts: false,
             fee: FeeSchedule::new(70_000, 1, true).ok(),
             seconds_left: None,
             caution: false,
@@ -201,9 +204,9 @@ pub fn decide(scenes: &[Scene], strategy: &mut dyn Strategy, now: Time) -> Decis
         })
         .collect();
     let reserved: Usdc = markets.iter().map(MarketView::in_own_bids).sum();
-    let collateral = scenes.first().map_or(Usdc::ZERO, |scene| scene.collateral);
+    let (collateral, converts) = scenes.first().map_or((Usdc::ZERO, false), |scene| (scene.collateral, scene.converts));
     let mut decision = Decision::default();
-    let view = View { now, markets: &markets, spendable: collateral - reserved, basket: None };
+    let view = View { now, markets: &markets, spendable: collateral - reserved, converts, basket: None };
     strategy.evaluate(&view, &mut decision);
     decision
 }
@@ -397,6 +400,7 @@ impl Draw {
             open,
             last_fill: (self.below(3) == 0).then(|| (Side::Buy, self.shares(500), self.below(100))),
             neg_risk: self.below(2) == 0,
+            converts: false,
             fee: FeeSchedule::new(self.below(80_000) as i64, 1, true).ok().filter(|_| self.below(8) != 0),
             seconds_left: (self.below(3) == 0).then(|| self.below(1_000)),
             caution: self.below(4) == 0,

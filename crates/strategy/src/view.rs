@@ -18,6 +18,8 @@ pub struct View<'a> {
     pub markets: &'a [MarketView<'a>],
     /// Dollars that no working order has reserved.
     pub spendable: Usdc,
+    /// Whether the venue turns NO of some outcomes of an event into YES of the others.
+    pub converts: bool,
     /// The instance's last basket, on its way or over.
     pub basket: Option<BasketView>,
 }

@@ -99,7 +99,7 @@ fn decide(pair: &mut Pair, card: &MarketCard, book: &PairBook, now: Time) -> Dec
         truth: None,
     };
     let mut decision = Decision::default();
-    let view = View { now, markets: &[market], spendable: Usdc::from_whole(1_000), basket: None };
+    let view = View { now, markets: &[market], spendable: Usdc::from_whole(1_000), converts: false, basket: None };
     pair.evaluate(&view, &mut decision);
     decision
 }
@@ -157,7 +157,8 @@ fn what_is_really_there_is_taken() {
         truth: None,
     };
     let mut decision = Decision::default();
-    let view = View { now: at(1), markets: &[market], spendable: Usdc::from_whole(1_000), basket: None };
+    let view =
+        View { now: at(1), markets: &[market], spendable: Usdc::from_whole(1_000), converts: false, basket: None };
     pair.evaluate(&view, &mut decision);
     let basket = decision.basket().expect("YES at 0.40 and NO at 0.40 make a dollar for 0.80");
     assert!(basket.legs.iter().all(|leg| leg.outcome == Outcome::No && leg.side == Side::Buy), "{basket:?}");

@@ -57,6 +57,7 @@ pub(super) enum ReadWhat {
     Activity { trades_since_s: u64 },
     Resolution(ConditionId),
     Convert { slug: String, pairs: Option<Shares> },
+    ConvertEvent { from: Vec<String>, into: Vec<String>, shares: Shares },
 }
 
 /// A read that is going on: the book of an asset, or something for an action alone.
@@ -205,6 +206,18 @@ impl Edge {
                         continue;
                     };
                     self.read(Reading { asset: None, action: Some(action) }, ReadWhat::Convert { slug, pairs });
+                }
+                OutboxOutput::ConvertEvent { action, what } => {
+                    let slugs = |markets: &[MarketId]| -> Option<Vec<String>> {
+                        markets.iter().map(|market| self.cards.get(market).map(|card| card.slug.clone())).collect()
+                    };
+                    let (Some(from), Some(into)) = (slugs(&what.from), slugs(&what.into)) else {
+                        let outcome = TokenOutcome::NotSent(oddsmith_domain::UnknownCause::NoConnection);
+                        self.outbox.on_converted(action, outcome);
+                        continue;
+                    };
+                    let what = ReadWhat::ConvertEvent { from, into, shares: what.shares };
+                    self.read(Reading { asset: None, action: Some(action) }, what);
                 }
             }
         }

@@ -168,6 +168,9 @@ pub(super) fn start(
             ReadEnd::Of(GatewayOutcome::Resolution(read))
         }
         ReadWhat::Convert { slug, pairs } => ReadEnd::Converted(venue.convert(account, &slug, pairs)),
+        ReadWhat::ConvertEvent { from, into, shares } => {
+            ReadEnd::Converted(venue.convert_event(account, &from, &into, shares))
+        }
     })
 }
 

@@ -9,7 +9,7 @@ mod state;
 use std::collections::BTreeMap;
 
 use oddsmith_domain::{
-    Basket, DesiredQuote, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc,
+    Basket, DesiredQuote, EventConversion, MarketId, Mode, OrderId, Outcome, Price, Reasons, Shares, Side, Time, Usdc,
 };
 use oddsmith_execution::{MinSizePolicy, Plan, PlanInput, PlanPolicy, WorkingOrder, plan};
 use oddsmith_risk::OpenOrder;
@@ -41,6 +41,9 @@ pub struct Evaluation {
     pub version: u32,
     /// What it would take, if anything.
     pub basket: Option<Basket>,
+    /// NO of some outcomes that it would turn into collateral and YES of the others, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<EventConversion>,
     /// Market by market, in the state's order. A market that the strategy did not mention keeps what it has, and is not here.
     pub markets: Vec<MarketEvaluation>,
 }
@@ -128,17 +131,17 @@ pub fn evaluate(config: &StrategyConfig, state: &State) -> Result<Evaluation, Ev
         })
         .collect();
     let reserved: Usdc = views.iter().map(MarketView::in_own_bids).sum();
-    let mut decision = Decision::default();
-    strategy
-        .evaluate(&View { now, markets: &views, spendable: state.collateral - reserved, basket: None }, &mut decision);
+    let (mut decision, spendable) = (Decision::default(), state.collateral - reserved);
+    strategy.evaluate(&View { now, markets: &views, spendable, converts: state.converts, basket: None }, &mut decision);
 
     let policy = state.planning.as_ref().map_or(EXACT, |planning| planning.policy());
     let markets = decision.rests().iter().filter_map(|rest| {
         let (_, market, _, _, _, working) = parts.get(rest.market.index())?;
         Some(result(market, working, rest, policy))
     });
-    let (name, version, basket) = (strategy.name(), strategy.version(), decision.basket().cloned());
-    Ok(Evaluation { strategy: name, version, basket, markets: markets.collect() })
+    let (name, version) = (strategy.name(), strategy.version());
+    let (basket, conversion) = (decision.basket().cloned(), decision.conversion().cloned());
+    Ok(Evaluation { strategy: name, version, basket, conversion, markets: markets.collect() })
 }
 
 /// What is not exactly as wanted is replaced.

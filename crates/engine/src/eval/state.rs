@@ -25,6 +25,9 @@ pub struct State {
     pub collateral: Usdc,
     /// The markets of the instance's scope, in their order.
     pub markets: Vec<MarketState>,
+    /// Whether the venue turns NO of some outcomes of an event into YES of the others.
+    #[serde(default)]
+    pub converts: bool,
     /// How keen the planner is; exact when it is left out: what is not exactly as wanted is replaced.
     #[serde(default)]
     pub planning: Option<Planning>,

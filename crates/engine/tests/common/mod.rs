@@ -257,7 +257,11 @@ impl Desk {
                 self.collateral += Usdc::from_micros(pairs.micros());
                 GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Done)
             }
-            Action::Merge { .. } | Action::Redeem { .. } => {
+            Action::Convert(what) if self.merges => {
+                self.collateral += what.collateral();
+                GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Done)
+            }
+            Action::Merge { .. } | Action::Redeem { .. } | Action::Convert(_) => {
                 GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
             }
             Action::Fetch(oddsmith_domain::FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {

@@ -145,12 +145,7 @@ impl Core {
         let holder = self.accounts.get(account.0 as usize).ok_or(ActionError::UnknownAccount)?;
         let first = markets.first().and_then(|market| self.markets.get(market.index())).ok_or(ActionError::Group)?;
         let group = first.spec.neg_risk_group.clone().ok_or(ActionError::Group)?;
-        let members: Vec<MarketId> = self
-            .markets
-            .iter()
-            .filter(|market| market.spec.neg_risk_group.as_ref() == Some(&group))
-            .map(|market| market.id)
-            .collect();
+        let members = self.members(&group);
         let distinct = markets.iter().enumerate().all(|(i, m)| members.contains(m) && !markets[..i].contains(m));
         if !distinct {
             return Err(ActionError::Group);
@@ -168,6 +163,23 @@ impl Core {
         self.move_group(account, (markets, &members), shares);
         self.drop_unpaid(account);
         Ok(())
+    }
+
+    fn members(&self, group: &str) -> Vec<MarketId> {
+        let of = self.markets.iter().filter(|market| market.spec.neg_risk_group.as_deref() == Some(group));
+        of.map(|market| market.id).collect()
+    }
+
+    /// Whether these markets are all members of one neg-risk group: what a trader believes to be an event is one.
+    #[must_use]
+    pub fn is_whole_group(&self, markets: &[MarketId]) -> bool {
+        let first = markets.first().and_then(|market| self.markets.get(market.index()));
+        let Some(group) = first.and_then(|market| market.spec.neg_risk_group.as_deref()) else { return false };
+        let mut listed = markets.to_vec();
+        listed.sort_unstable();
+        let mut members = self.members(group);
+        members.sort_unstable();
+        listed == members
     }
 
     fn move_group(&mut self, account: AccountId, (from, members): (&[MarketId], &[MarketId]), shares: Shares) {

@@ -34,7 +34,11 @@ const HELP: [(&str, &str, &str); 12] = [
     ("split", r#"{"address":"0x…","market":"SLUG","amount":"10"}"#, "collateral into both tokens"),
     ("merge", r#"{"address":"0x…","market":"SLUG","amount":"10"}"#, "both tokens into collateral"),
     ("redeem", r#"{"address":"0x…","market":"SLUG"}"#, "tokens of a decided market into collateral"),
-    ("convert", r#"{"address":"0x…","markets":["SLUG"],"amount":"10"}"#, "neg-risk NO tokens into YES of the others"),
+    (
+        "convert",
+        r#"{"address":"0x…","markets":["SLUG"],"others":["SLUG"],"amount":"10"}"#,
+        "neg-risk NO tokens into YES of the others, which may be named to be checked",
+    ),
     ("transfer", r#"{"from":"0x…","to":"0x…","amount":"10"}"#, "moves collateral"),
     ("allowance", r#"{"address":"0x…","exchange":"ctf","collateral":"10"|null,"tokens":true}"#, "changes approvals"),
     ("restrict", r#"{"address":"0x…","banned":false,"closed_only":true}"#, "bans, or lets only reduce"),
@@ -201,14 +205,25 @@ async fn redeem(State(app): State<Arc<App>>, Raw(body): Raw) -> Reply {
 struct ConvertBody {
     address: Address,
     markets: Vec<String>,
+    /// The other members of the group, as the caller knows them; nothing is done if these are not all.
+    #[serde(default)]
+    others: Option<Vec<String>>,
     amount: Shares,
 }
 
 async fn convert(State(app): State<Arc<App>>, Raw(body): Raw) -> Reply {
-    let ConvertBody { address, markets, amount } = read(&body)?;
+    let ConvertBody { address, markets, others, amount } = read(&body)?;
     app.with(|desk, now| {
         let holder = account(desk, address)?;
-        let markets: Vec<MarketId> = markets.iter().map(|name| market(desk, name)).collect::<Result<_, _>>()?;
+        let numbers =
+            |names: &[String]| names.iter().map(|name| market(desk, name)).collect::<Result<Vec<MarketId>, _>>();
+        let markets = numbers(&markets)?;
+        if let Some(others) = others {
+            let all = [markets.clone(), numbers(&others)?].concat();
+            if !desk.session.core.is_whole_group(&all) {
+                return Err(Fault::new(StatusCode::CONFLICT, "the markets are not all members of one neg-risk group"));
+            }
+        }
         acted(desk.session.core.convert(holder, &markets, amount, now))?;
         done()
     })

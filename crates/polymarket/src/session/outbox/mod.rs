@@ -225,13 +225,21 @@ impl Outbox {
             }
             Action::Merge { market, pairs } => self.submit_conversion(action, market, Some(pairs), now),
             Action::Redeem { market } => self.submit_conversion(action, market, None, now),
+            Action::Convert(what) => {
+                self.await_conversion(action, now);
+                self.outputs.push_back(OutboxOutput::ConvertEvent { action, what });
+            }
         }
     }
 
     /// What the chain does is asked for on the side; how it ended is one of this outbox's results.
     fn submit_conversion(&mut self, action: ActionSeq, market: MarketId, pairs: Option<Shares>, now: Time) {
-        self.conversions.insert(action, now.mono_ns.saturating_add(ns(self.settings.fetch_timeout_ms)));
+        self.await_conversion(action, now);
         self.outputs.push_back(OutboxOutput::Convert { action, market, pairs });
+    }
+
+    fn await_conversion(&mut self, action: ActionSeq, now: Time) {
+        self.conversions.insert(action, now.mono_ns.saturating_add(ns(self.settings.fetch_timeout_ms)));
     }
 
     fn submit_place(&mut self, action: ActionSeq, order: Box<PlaceOrder>, now: Time) {

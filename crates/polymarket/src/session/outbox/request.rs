@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use oddsmith_domain::{ActionSeq, FetchWhat, MarketId, Millis, OrderId, PlaceOrder, Shares};
+use oddsmith_domain::{ActionSeq, EventConversion, FetchWhat, MarketId, Millis, OrderId, PlaceOrder, Shares};
 
 use super::super::TokenBucket;
 
@@ -142,6 +142,13 @@ pub enum OutboxOutput {
         market: MarketId,
         /// So many pairs; everything of a decided market if `None`.
         pairs: Option<Shares>,
+    },
+    /// Turn NO of some outcomes of an event into collateral and YES of its others, then say [`super::Outbox::on_converted`].
+    ConvertEvent {
+        /// The action.
+        action: ActionSeq,
+        /// What against what.
+        what: Box<EventConversion>,
     },
 }
 
