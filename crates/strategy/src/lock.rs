@@ -176,6 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn the_worked_subset_and_the_capital_that_it_takes() {
+        // NO of two outcomes at 0.62 and 0.71, a conversion, and the sale of the third's YES.
+        let subset = |bid: &str| {
+            let short: Price = bid.parse().expect("price");
+            let no = [("0.62".to_owned(), false), ("0.71".to_owned(), false), (short.complement().to_string(), true)];
+            let legs = no.map(|(price, sold)| LegOffers { sold, ..leg(&[(&price, 100)], 40_000) });
+            walk(&legs, 2, 0.0, Usdc::from_whole(10_000))
+        };
+        // A gross of 0.025 against fees of 0.0268.
+        assert!(subset("0.355").size.is_zero());
+        // The edge of all NO, 0.0031, for 1.33 dollars and 0.01766 of fees a set.
+        let found = subset("0.36");
+        assert_eq!((found.size, found.capital), (Shares::from_whole(100), "134.766".parse().expect("dollars")));
+        assert!((found.profit(2).to_f64() / 100.0 - 0.0031).abs() < 1e-4, "{found:?}");
+    }
+
+    #[test]
     fn the_budget_and_the_thinnest_leg_hold() {
         let legs = [leg(&[("0.4", 1_000)], 70_000), leg(&[("0.4", 1_000)], 70_000)];
         let found = walk(&legs, 1, 0.01, Usdc::from_whole(50));
