@@ -107,7 +107,8 @@ fn what_is_missing_is_named_with_its_part_page_and_cause() {
 #[test]
 fn a_conversion_is_done_refused_or_unknown() {
     let account = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address");
-    let pairs = Some("2.5".parse().expect("shares"));
+    let shares = "2.5".parse().expect("shares");
+    let pairs = Some(shares);
     let desk =
         Desk::default().says("/control/merge", 200, "{}").says("/control/redeem", 409, "the market is not resolved");
     assert_eq!(desk.venue().convert(account, "slug", pairs), TokenOutcome::Done);
@@ -116,7 +117,7 @@ fn a_conversion_is_done_refused_or_unknown() {
     let asked = desk.asked.lock().expect("one thread").clone();
     assert!(asked[0].starts_with("POST /control/merge") && asked[0].contains(r#""amount":"2.5""#), "{asked:?}");
     let slugs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let (from, into, shares) = (slugs(&["a", "b"]), slugs(&["c"]), pairs.expect("shares"));
+    let (from, into) = (slugs(&["a", "b"]), slugs(&["c"]));
     let desk = Desk::default().says("/control/convert", 200, "{}");
     assert_eq!(desk.venue().convert_event(account, &from, &into, shares), TokenOutcome::Done);
     let asked = desk.asked.lock().expect("one thread").clone();

@@ -107,14 +107,14 @@ mod tests {
 
     use super::*;
 
-    /// Three outcomes with these bids for YES, eight cents below the asks, of which so many YES and NO are held.
+    /// Three outcomes with these bids for YES, four cents below the asks, of which so many YES and NO are held.
     fn event(rows: [(&str, i64, i64); 3]) -> Vec<Scene> {
         let scene = |(bid, yes, no): (&str, i64, i64)| {
             let price: Price = bid.parse().expect("price");
             let level = |price| Some((price, Shares::from_whole(100)));
             Scene {
                 bid: level(price),
-                ask: level(price.saturating_add_units(800)),
+                ask: level(price.saturating_add_units(400)),
                 held: [Shares::from_whole(yes), Shares::from_whole(no)],
                 neg_risk: true,
                 converts: true,
