@@ -28,6 +28,7 @@ fn event(parameters: multi::Parameters, convert: bool) -> Desk {
         markets: vec!["*".to_owned()],
         strategy: StrategyConfig::Multi(parameters),
         listener: Default::default(),
+        sharing: Default::default(),
     };
     let tokens = Tokens { convert, ..Tokens::default() };
     let mut desk = Desk::new(EngineConfig { instances: vec![instance], tokens, ..Default::default() });
