@@ -85,6 +85,8 @@ pub enum DoubtCause {
     ReferenceFeed,
     /// Frames of the market's connection are taken in too late.
     FeedLag,
+    /// No instance's rule of selection wants the market any more.
+    Unselected,
 }
 
 /// A state of the venue in which it takes less than everything (protocol section 7.3).
@@ -174,4 +176,6 @@ pub enum Listing {
     Left,
     /// Nothing more is expected of it: its card and its books are dropped. Its accounts stay.
     Forgotten,
+    /// No instance's rule of selection wants it any more, and nothing is held there: what may rest is cancelled, and it is left.
+    Dropped,
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Address, AssetId, Basket, BasketId, BasketPart, BasketState, BookHealth, Booking, BookingId, BreakerState,
     CapitalCause, Denial, DesiredQuote, DifferenceKind, DoubtCause, InstanceId, IntentId, Latch, LatchScope, Latched,
-    Listing, MarketCard, MarketId, Mode, Movement, Omission, OrderId, OrderState, PauseCause, Price, ProfitMark,
-    ReadReason, Reasons, RequestKind, ResolutionSource, RunId, Scope, Shares, Side, StateCause, SubAccount, TradeId,
-    TradeStatus, TradingState, Usdc, VenueMode, Withdrawal,
+    Listing, MarketCard, MarketChoice, MarketId, Mode, Movement, Omission, OrderId, OrderState, PauseCause, Price,
+    ProfitMark, ReadReason, Reasons, RequestKind, ResolutionSource, RunId, Scope, Shares, Side, StateCause, SubAccount,
+    TradeId, TradeStatus, TradingState, Usdc, VenueMode, Withdrawal,
 };
 
 /// Something that happened inside, and why. Together with the inputs these are what every report, table and alert is
@@ -430,5 +430,12 @@ pub enum Event {
         by: InstanceId,
         /// What that one had under way.
         cause: PauseCause,
+    },
+    /// An instance's rule says otherwise of these markets than before.
+    Selection {
+        /// The instance.
+        instance: InstanceId,
+        /// What it says of each of them now.
+        choices: Vec<MarketChoice>,
     },
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountPart, Address, AssetId, InstanceId, MarketCard, OrderId, Price, PriceSource, ReferenceTick, Restore, RunId,
-    Scope, Shares, Side, SignatureType, TradeId, TruthReport, Usdc,
+    AccountPart, Address, AssetId, InstanceId, MarketCard, MarketFacts, OrderId, Price, PriceSource, ReferenceTick,
+    Restore, RunId, Scope, Shares, Side, SignatureType, TradeId, TruthReport, Usdc,
 };
 
 /// The sequence number of the output that carried an action; its one result names it.
@@ -68,6 +68,8 @@ pub enum Input<'a> {
     Reference(Box<ReferenceTick>),
     /// A source said how a match stands.
     Truth(Box<TruthReport>),
+    /// The venue's list was read whole: every market of it that an instance's rule of selection may look at.
+    Listed(Box<[MarketFacts]>),
 }
 
 /// Which protocol the venue speaks.
@@ -511,6 +513,7 @@ impl Input<'_> {
             Input::Evaluated { .. } => "evaluated",
             Input::Reference(_) => "reference",
             Input::Truth(_) => "truth",
+            Input::Listed(_) => "listed",
         }
     }
 }

@@ -30,6 +30,7 @@ mod fee;
 mod id;
 mod input;
 mod latch;
+mod listing;
 mod market;
 mod order;
 mod output;
@@ -67,6 +68,7 @@ pub use input::{
     PlaceOutcome, RefusalCode, Setup, TokenOutcome, TradeStatus, UnknownCause, VenueOrderStatus, VenueProtocol,
 };
 pub use latch::{KillReason, Latch, LatchScope, Latched, ProfitMark, TradingMode, TripCause};
+pub use listing::{Fit, MarketChoice, MarketFacts, RewardTerms, Unfit, Verdict};
 pub use market::{BookLevel, LevelChange, MarketBatch, MarketEvent, SizeText, SnapshotHeader, VenueHash};
 pub use order::{ExchangeKind, OrderFields, OrderState, OrderType, PlaceOrder, SignatureType};
 pub use output::{Action, FetchWhat, Output, OutputBody};

@@ -47,6 +47,11 @@ impl Carried {
         BasketView { id: self.run.id, state: self.run.state(), matched: self.run.matched() }
     }
 
+    /// Whether it has a leg in a market and has not come to an end.
+    pub(crate) fn is_on_its_way_in(&self, market: MarketId) -> bool {
+        self.is_running() && self.run.parts().any(|part| part.market == market)
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         !self.run.state().is_final()
     }

@@ -2,12 +2,14 @@
 
 use oddsmith_domain::{Millis, Shares, Time, Usdc};
 use oddsmith_execution::{MinSizePolicy, PlanPolicy};
+use oddsmith_polymarket::selection::RuleError;
 use oddsmith_risk::{LimitError, Limits};
 use oddsmith_strategy::{ParameterError, StrategyConfig};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::listen::Listener;
+use crate::selection::Selecting;
 use crate::settings::{Doubts, Sending};
 use crate::sharing::{self, Sharing};
 use crate::tokens::Tokens;
@@ -30,6 +32,8 @@ pub struct EngineConfig {
     pub planning: Planning,
     /// How the account is kept.
     pub tokens: Tokens,
+    /// Which of the markets that instances name are traded.
+    pub selection: Selecting,
 }
 
 /// One named instance of a strategy.
@@ -238,6 +242,17 @@ pub enum ConfigError {
         /// What is wrong.
         why: String,
     },
+    /// A rule of selection is none.
+    #[error("the rule of {}: {source}", instance.as_ref().map_or("all instances".to_owned(), |name| format!("instance `{name}`")))]
+    Selection {
+        /// Whose rule; that of all without one.
+        instance: Option<String>,
+        /// What is wrong.
+        source: RuleError,
+    },
+    /// There is a rule of selection for an instance that is not there.
+    #[error("`selection.instances` has a rule for `{0}`: no instance has this name")]
+    SelectionOf(String),
     /// A time is out of range.
     #[error("`timing.{name}` is {value}: {range} is needed")]
     Timing {
@@ -305,6 +320,7 @@ impl EngineConfig {
         sharing::validate(&self.instances)?;
         self.limits.validate()?;
         self.tokens.validate(&self.instances)?;
+        self.selection.validate(&self.instances)?;
         self.timing.validate()?;
         self.doubt.validate()?;
         self.sending.validate()

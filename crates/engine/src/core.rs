@@ -32,6 +32,7 @@ use crate::poll::Poll;
 use crate::reconcile::Reconciler;
 use crate::reference::References;
 use crate::restore::Reach;
+use crate::selection::Selector;
 use crate::sharing::{by_priority, paused_by};
 use crate::slow::Stopwatch;
 use crate::truth::Truths;
@@ -88,6 +89,8 @@ pub struct Engine {
     /// Their places by priority, the first one first, and those of them that pause others.
     pub(crate) order: Vec<usize>,
     pub(crate) pausers: Vec<Pauser>,
+    /// Which listed markets the instances' rules choose.
+    pub(crate) selector: Selector,
     /// Strategies for instances that are still to be set up.
     pub(crate) own_strategies: BTreeMap<String, Box<dyn oddsmith_strategy::Strategy + Send>>,
     /// How each market-channel connection stands.
@@ -234,6 +237,7 @@ impl Engine {
             instances: Vec::new(),
             order: Vec::new(),
             pausers: Vec::new(),
+            selector: Selector::default(),
             own_strategies: BTreeMap::new(),
             shards: BTreeMap::new(),
             orders: Orders::default(),
@@ -293,6 +297,7 @@ impl Engine {
             }
             Input::Reference(tick) => self.on_reference(tick, now, out),
             Input::Truth(report) => self.on_truth(report, now),
+            Input::Listed(list) => self.on_listed(list, now, out),
             Input::Tick => return self.on_tick(now, out),
         }
         self.pending = true;

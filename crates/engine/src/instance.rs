@@ -74,6 +74,8 @@ pub(crate) struct Wanted {
     pub(crate) pause: Option<Pause>,
     /// Collateral that it waits for.
     pub(crate) claim: Claim,
+    /// Its rule of selection refuses the market: only what reduces is sent, until nothing is left there.
+    pub(crate) leaving: bool,
     /// How far the wish could be followed when that was last looked at.
     pub(crate) narrowed: Narrowing,
     /// Where the instance's trading stands here.

@@ -33,12 +33,12 @@ pub(crate) enum Life {
 impl Market {
     /// Whether it has ended by all that is known now.
     fn is_over(&self, now: Time) -> bool {
-        self.resolved || !takes_orders(&self.card, now)
+        self.resolved || self.dropped || !takes_orders(&self.card, now)
     }
 }
 
 /// Whether a card says that orders are taken at this time.
-fn takes_orders(card: &MarketCard, now: Time) -> bool {
+pub(crate) fn takes_orders(card: &MarketCard, now: Time) -> bool {
     card.accepting_orders && card.end_wall_s.is_none_or(|end| now.wall_s() < end)
 }
 
@@ -101,37 +101,58 @@ impl Engine {
         }
     }
 
-    /// Whether some instance covers a market.
+    /// Whether some instance trades a market.
     fn is_wanted(&self, id: MarketId) -> bool {
-        let slug = self.markets.get(id.index()).map_or("", |market| &market.card.slug);
-        self.config.instances.iter().any(|instance| instance.covers(slug))
+        self.markets.get(id.index()).is_some_and(|market| self.is_taken(&market.card))
+    }
+
+    fn is_taken(&self, card: &MarketCard) -> bool {
+        (0..self.config.instances.len()).any(|instance| self.trades_in(instance, card))
     }
 
     /// Takes a market up. One that has ended already, or that nobody wants, is not.
     fn join(&mut self, card: &MarketCard, now: Time, out: &mut Vec<Output>) {
-        if !takes_orders(card, now) || !self.config.instances.iter().any(|instance| instance.covers(&card.slug)) {
+        if !takes_orders(card, now) {
             return;
         }
+        if !self.is_taken(card) {
+            return self.offer(card);
+        }
+        self.take_in_card(card, out);
+    }
+
+    pub(crate) fn take_in_card(&mut self, card: &MarketCard, out: &mut Vec<Output>) {
         let id = self.number(card, out);
         self.subscribe(id, out);
         self.emit.event(out, Event::Listing { market: id, listing: Listing::Joined });
     }
 
-    /// Puts a market into the scopes that cover it, and receives it.
-    fn subscribe(&mut self, id: MarketId, out: &mut Vec<Output>) {
+    /// Puts a market into the scopes that take it, and receives it.
+    pub(crate) fn subscribe(&mut self, id: MarketId, out: &mut Vec<Output>) {
         let Some(market) = self.markets.get_mut(id.index()) else { return };
         market.unsubscribed = false;
-        for (instance, configured) in self.instances.iter_mut().zip(&self.config.instances) {
-            if configured.covers(&market.card.slug) && !instance.scope.contains(&id) {
-                instance.scope.push(id);
-                let loss = market.figures.own(instance.id).worst().loss;
-                instance.wants.insert(id, Wanted { loss, ..Wanted::default() });
-                instance.loss += loss;
-                instance.dirty = true;
+        for index in 0..self.instances.len() {
+            if self.markets.get(id.index()).is_some_and(|market| self.trades_in(index, &market.card)) {
+                self.enter(index, id);
             }
         }
         let action = self.emit.action(out, Action::Subscribe { markets: vec![id] });
         self.awaited.insert(action, Purpose::Other);
+    }
+
+    /// Puts a market into the scope of an instance.
+    pub(crate) fn enter(&mut self, index: usize, id: MarketId) {
+        let (Some(market), Some(instance)) = (self.markets.get(id.index()), self.instances.get_mut(index)) else {
+            return;
+        };
+        if instance.scope.contains(&id) {
+            return;
+        }
+        instance.scope.push(id);
+        let loss = market.figures.own(instance.id).worst().loss;
+        instance.wants.insert(id, Wanted { loss, ..Wanted::default() });
+        instance.loss += loss;
+        instance.dirty = true;
     }
 
     /// Looks at the life of every market.
@@ -146,18 +167,31 @@ impl Engine {
 
     /// Draws the consequences of what is known about a market's end.
     pub(crate) fn review_life(&mut self, id: MarketId, now: Time, out: &mut Vec<Output>) {
+        let Some(known) = self.markets.get(id.index()) else { return };
+        let (over, known_over) = (known.is_over(now), known.life != Life::Open);
+        // One that goes on after all is taken up again when a rule has chosen it.
+        let unchosen = known_over && !over && self.is_left_by_rule(id);
         let Some(market) = self.markets.get_mut(id.index()) else { return };
-        let over = market.is_over(now);
+        if unchosen {
+            market.dropped = true;
+            return self.selector.disturb();
+        }
         match market.life {
             Life::Open if over => {
                 market.life = Life::Ended;
-                self.emit.event(out, Event::Listing { market: id, listing: Listing::Ended });
-                self.doubt_market(id, DoubtCause::MarketEnded, now, out);
+                let (listing, cause) = match market.resolved || !takes_orders(&market.card, now) {
+                    true => (Listing::Ended, DoubtCause::MarketEnded),
+                    false => (Listing::Dropped, DoubtCause::Unselected),
+                };
+                self.emit.event(out, Event::Listing { market: id, listing });
+                self.doubt_market(id, cause, now, out);
+                self.selector.disturb();
             }
             Life::Open => {}
             before if !over => {
                 market.life = Life::Open;
                 market.doubt.resolve(DoubtCause::MarketEnded);
+                market.doubt.resolve(DoubtCause::Unselected);
                 self.emit.event(out, Event::Listing { market: id, listing: Listing::Resumed });
                 if before != Life::Ended {
                     self.subscribe(id, out);
@@ -222,6 +256,7 @@ impl Engine {
     fn forget(&mut self, id: MarketId, out: &mut Vec<Output>) {
         self.unsubscribe(id, out);
         let Some(market) = self.markets.remove(id) else { return };
+        self.offer(&market.card);
         self.uncount(&market);
         self.by_condition.remove(&market.card.condition);
         self.assets.remove(&market.card);

@@ -18,6 +18,8 @@ pub(crate) struct Market {
     pub(crate) doubt: Doubt,
     /// The venue has decided it: nothing is traded here any more.
     pub(crate) resolved: bool,
+    /// No instance's rule of selection wants it any more.
+    pub(crate) dropped: bool,
     /// How far its life has come.
     pub(crate) life: Life,
     /// Whether the edge was told that it is received no more.
@@ -65,6 +67,7 @@ impl Market {
             book,
             doubt: Doubt::none(),
             resolved: false,
+            dropped: false,
             life: Life::default(),
             unsubscribed: false,
             tick_told: None,

@@ -1,12 +1,14 @@
 //! What an order is checked against, and what rules leave of a wish before it is planned.
 
 use oddsmith_domain::{
-    Denial, DesiredQuote, InstanceId, MarketId, OrderType, Outcome, Output, Shares, Side, Time, TradingMode, Usdc,
+    Denial, DesiredQuote, InstanceId, Latch, MarketId, OrderType, Outcome, Output, Shares, Side, Time, TradingMode,
+    Usdc,
 };
 use oddsmith_risk::{BookStanding, Factor, OpenOrder, Permit, Proposal, Standing, paid};
 
 use crate::config::ns;
 use crate::core::Engine;
+use crate::instance::Instance;
 use crate::market::Market;
 
 /// How far a wish may be followed in a market, and why not wholly.
@@ -48,7 +50,7 @@ impl Engine {
             own_limit: limits.instance_limit(&owner.name),
             groups: &self.group_standings(known),
             book: self.book_standing(known, rests, now),
-            latch: self.gate.latches().covering(&known.card.condition, &owner.name),
+            latch: self.latch_of(owner, known),
             factor: self.gate.size_factor(now.wall_s(), known.card.end_wall_s),
             wall_s: now.wall_s(),
             free_collateral: self.free_for(instance, now),
@@ -69,6 +71,13 @@ impl Engine {
         }
         self.check_reference(instance, market, now)?;
         Ok(permit)
+    }
+
+    /// The strictest latch that covers an instance in a market; one that it leaves is as good as narrowed by the operator.
+    fn latch_of(&self, owner: &Instance, market: &Market) -> Option<Latch> {
+        let latch = self.gate.latches().covering(&market.card.condition, &owner.name);
+        let leaves = owner.wants.get(&market.id).is_some_and(|wanted| wanted.leaving);
+        latch.or_else(|| leaves.then_some(Latch::Mode(TradingMode::Reducing)))
     }
 
     /// The book as it matters to an order: what rests needs one with a middle, what takes only one that can be had.
@@ -93,12 +102,15 @@ impl Engine {
         if latched.mode != TradingMode::Active {
             return latched;
         }
+        let wanted = self.instances.get(usize::from(instance.0)).and_then(|i| i.wants.get(&market));
+        let leaves = wanted.is_some_and(|wanted| wanted.leaving);
         let limits = self.gate.limits();
         let (wall_s, end_s) = (now.wall_s(), known.card.end_wall_s);
         let standing = self.book_standing(known, true, now);
         // A book that is not current is the business of doubt, which knows when to cancel.
         let book = limits.book.check(&BookStanding { fresh: true, ..standing }, false);
         match limits.times.check(wall_s, end_s, false).and(book) {
+            Ok(()) if leaves => Narrowing { mode: TradingMode::Reducing, why: Some(Denial::ReduceOnly) },
             Ok(()) => latched,
             Err(why @ Denial::TooNearEnd) => Narrowing { mode: TradingMode::Halted, why: Some(why) },
             Err(why) => Narrowing { mode: TradingMode::Reducing, why: Some(why) },

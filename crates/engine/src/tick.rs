@@ -143,6 +143,7 @@ impl Engine {
         if now.mono_ns >= self.timers.watch {
             self.timers.watch = now.mono_ns + WATCH_NS;
             self.watch_lives(now, out);
+            self.watch_selection(now, out);
             self.watch_links(now, out);
             self.watch_quiet(now, out);
             self.watch_books(now, out);

@@ -106,6 +106,7 @@ const fn input_kind(input: &Input<'_>) -> Kind {
         Input::Evaluated { .. } => Kind::EVALUATED,
         Input::Reference(_) => Kind::REFERENCE,
         Input::Truth(_) => Kind::TRUTH,
+        Input::Listed(_) => Kind::LISTED,
     }
 }
 
@@ -203,6 +204,7 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         }
         Event::Paused { market, instance, .. } => (Kind::PAUSED, of(instance, *market)),
         Event::Unpaused { market, instance, .. } => (Kind::UNPAUSED, of(instance, *market)),
+        Event::Selection { instance, .. } => (Kind::SELECTION, Ids { instance: Some(*instance), ..none }),
     }
 }
 

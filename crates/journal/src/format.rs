@@ -78,6 +78,8 @@ kinds! {
     REFERENCE = 0x12, "input.reference";
     /// A report of a match.
     TRUTH = 0x13, "input.truth";
+    /// The venue's list of markets.
+    LISTED = 0x14, "input.listed";
     /// Place an order.
     PLACE = 0x100, "action.place";
     /// Cancel an order.
@@ -196,6 +198,8 @@ kinds! {
     PAUSED = 0x253, "event.paused";
     /// It is paused no more.
     UNPAUSED = 0x254, "event.unpaused";
+    /// What a rule of selection says of markets.
+    SELECTION = 0x255, "event.selection";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }

@@ -96,7 +96,8 @@ impl Scout {
                     tracing::warn!(%fault, "a market that was not understood");
                 }
                 let told = self.discovery.on_swept(swept, now);
-                told.into_iter().map(|card| Input::Card(Box::new(card))).collect()
+                let list = self.discovery.take_list().map(Input::Listed);
+                told.into_iter().map(|card| Input::Card(Box::new(card))).chain(list).collect()
             }
         }
     }

@@ -10,7 +10,7 @@
 //! 1. [`AssetTable`] learns the tokens of every market that we follow.
 //! 2. [`codec`] turns a frame into numbers of the domain, and reports what it did not understand.
 //!
-//! [`discovery`] finds the markets, and [`rules`] reads how they are decided.
+//! [`discovery`] finds the markets, [`selection`] says which of them are worth trading, and [`rules`] reads how they are decided.
 //!
 //! The connections that frames and orders travel on are governed by the machines of [`session`].
 
@@ -21,6 +21,7 @@ pub mod discovery;
 pub mod error;
 pub mod order;
 pub mod rules;
+pub mod selection;
 pub mod session;
 pub mod wire;
 

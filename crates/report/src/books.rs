@@ -100,7 +100,7 @@ impl Books {
                     self.table.remove(&followed.card);
                 }
             }
-            Listing::Joined | Listing::Ended | Listing::Resumed => {}
+            Listing::Joined | Listing::Ended | Listing::Resumed | Listing::Dropped => {}
         }
     }
 

@@ -27,7 +27,7 @@ pub fn run(data: &DataDir, arguments: &RecordArguments) -> Result<(), Failure> {
     let (exchange, edge) = venue(&config)?;
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let end = record::run(RecordPlan {
-        edge: config.venue.tune(edge, patterns),
+        edge: config.venue.tune(edge, (patterns, Vec::new())),
         markets_per_socket: usize::from(arguments.markets_per_socket),
         layout: Layout {
             root: arguments.out.clone().unwrap_or_else(|| data.recordings_dir()),

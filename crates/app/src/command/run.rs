@@ -137,7 +137,7 @@ fn plan(
     let payer = config.venue.payer(signer.address()).map_err(Failure::Usage)?;
     Ok(LivePlan {
         sources: config.feeds.sources(&config.engine, exchange.map(Running::addr)),
-        edge: config.venue.tune(edge, config.patterns()),
+        edge: config.venue.tune(edge, config.engine.selection.wanted(&config.engine.instances)),
         payer,
         signer,
         chain_id: POLYGON,

@@ -246,6 +246,11 @@ fn engine_key(config: &EngineConfig, error: &ConfigError) -> String {
             format!("{}.sharing.capital.share", instance(last, false))
         }
         ConfigError::Limit(source) => format!("engine.limits.{}", source.name),
+        ConfigError::Selection { instance, source } => {
+            let rule = instance.as_ref().map_or("all".to_owned(), |name| format!("instances.{name}"));
+            format!("engine.selection.{rule}.{}", source.name)
+        }
+        ConfigError::SelectionOf(name) => format!("engine.selection.instances.{name}"),
         ConfigError::Tokens { name, .. } => format!("engine.tokens.{name}"),
         ConfigError::Timing { name, .. } => format!("engine.timing.{name}"),
         ConfigError::Setting { section, name, .. } => format!("engine.{section}.{name}"),

@@ -4,7 +4,7 @@ use oddsmith_domain::{Address, Payer, SignatureType, Usdc};
 use oddsmith_exchange::core::wallet_of;
 use oddsmith_net::EdgeSettings;
 use oddsmith_polymarket::Tier;
-use oddsmith_polymarket::discovery::DiscoverySettings;
+use oddsmith_polymarket::discovery::{DiscoverySettings, Ruled};
 use oddsmith_polymarket::session::{OutboxSettings, SessionSettings};
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +53,9 @@ pub struct Venue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Discovery {
-    /// Between two looks at the venue's list. 1000 … 3600000.
-    pub every_ms: u64,
+    /// Between two looks at the venue's list; half a minute, or five minutes if some instance chooses its markets by a rule, if not
+    /// given. 1000 … 3600000.
+    pub every_ms: Option<u64>,
     /// Gamma's numbers of tags: only markets with one of them.
     pub tags: Vec<String>,
     /// Only markets that end within this time, in seconds. 60 … 31536000.
@@ -67,10 +68,23 @@ pub struct Discovery {
     pub max_markets: u64,
 }
 
+/// Between two looks at the list: by slug, and by rules, which need the whole of it.
+const LOOKED_MS: u64 = 30_000;
+const CHOSEN_MS: u64 = 300_000;
+/// What is looked at beyond the last end that a rule allows: its margin, and the time until the next look.
+const BEYOND_S: u64 = 7_200;
+
+/// Within which time all markets end that can be wanted, if there is one: later pages need not be read.
+fn end_within(patterns: &[String], rules: &[Ruled]) -> Option<u64> {
+    let latest = rules.iter().map(|ruled| ruled.rule.max_to_close_s).try_fold(0, |most, one| Some(one?.max(most)))?;
+    let every_market_is_ruled = patterns.is_empty() && !rules.is_empty();
+    every_market_is_ruled.then(|| latest.saturating_add(latest / 2).saturating_add(BEYOND_S))
+}
+
 impl Default for Discovery {
     fn default() -> Discovery {
         Discovery {
-            every_ms: 30_000,
+            every_ms: None,
             tags: Vec::new(),
             end_within_s: None,
             min_volume_usdc: None,
@@ -208,7 +222,7 @@ impl Venue {
         let (d, r, q, s) = (&self.discovery, &self.rates, &self.requests, &self.sessions);
         let rows = [
             ("account", u64::from(self.account), 0, 9),
-            ("discovery.every_ms", d.every_ms, 1_000, 3_600_000),
+            ("discovery.every_ms", d.every_ms.unwrap_or(1_000), 1_000, 3_600_000),
             ("discovery.end_within_s", d.end_within_s.unwrap_or(60), 60, 31_536_000),
             ("discovery.max_markets", d.max_markets, 1, 10_000),
             ("rates.margin", u64::from(r.margin), 0, 20),
@@ -274,8 +288,8 @@ impl Venue {
         Ok(Payer { maker, signature_type: self.signature_type })
     }
 
-    /// The edge's settings as they are configured, for markets of these patterns.
-    pub fn tune(&self, edge: EdgeSettings, patterns: Vec<String>) -> EdgeSettings {
+    /// The edge's settings as they are configured, for markets of these patterns, and those that rules choose.
+    pub fn tune(&self, edge: EdgeSettings, (patterns, rules): (Vec<String>, Vec<Ruled>)) -> EdgeSettings {
         let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let (d, r, q, s) = (&self.discovery, &self.rates, &self.requests, &self.sessions);
         let [orders, cancels] =
@@ -283,10 +297,11 @@ impl Venue {
         EdgeSettings {
             gamma_url: self.gamma.clone().unwrap_or(edge.gamma_url),
             discovery: DiscoverySettings {
+                every_ms: d.every_ms.unwrap_or(if rules.is_empty() { LOOKED_MS } else { CHOSEN_MS }),
+                end_within_s: d.end_within_s.or_else(|| end_within(&patterns, &rules)),
                 patterns,
-                every_ms: d.every_ms,
+                rules,
                 tags: d.tags.clone(),
-                end_within_s: d.end_within_s,
                 min_volume: d.min_volume_usdc,
                 min_liquidity: d.min_liquidity_usdc,
                 max_markets: count(d.max_markets),
@@ -333,7 +348,7 @@ mod tests {
     #[test]
     fn the_defaults_are_what_the_machines_have_by_themselves() {
         let edge = EdgeSettings::at("http://127.0.0.1:1", "ws://127.0.0.1:1/m", "ws://127.0.0.1:1/u", 7);
-        let tuned = Venue::default().tune(edge.clone(), Vec::new());
+        let tuned = Venue::default().tune(edge.clone(), Default::default());
         assert_eq!(format!("{tuned:?}"), format!("{edge:?}"));
         assert_eq!(Venue::default().validate(), Ok(()));
     }
@@ -342,7 +357,7 @@ mod tests {
     fn a_tier_is_a_budget() {
         let edge = || EdgeSettings::at("http://127.0.0.1:1", "ws://127.0.0.1:1/m", "ws://127.0.0.1:1/u", 7);
         let gold = Venue { rates: Rates { tier: Tier::Gold, margin: 10, ..Rates::default() }, ..Venue::default() };
-        let tuned = gold.tune(edge(), Vec::new());
+        let tuned = gold.tune(edge(), Default::default());
         assert_eq!((tuned.outbox.orders, tuned.outbox.cancels), ((400, 590), (800, 1_190)));
     }
 

@@ -55,9 +55,10 @@ impl Play {
         let plan = LivePlan {
             sources: super::Sources::default(),
             fresh: false,
-            edge: config
-                .venue
-                .tune(EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), 1), config.patterns()),
+            edge: config.venue.tune(
+                EdgeSettings::at(&rest, &market, &format!("ws://{address}/ws/user"), 1),
+                (config.patterns(), Vec::new()),
+            ),
             payer: config.venue.payer(signer.address()).expect("a payer"),
             signer,
             chain_id: POLYGON,

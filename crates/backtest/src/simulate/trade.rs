@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oddsmith_domain::{Action, Command, Event, Input, InstanceId, MarketId, Output, OutputBody, Shares, Time, Usdc};
+use oddsmith_engine::EngineConfig;
 use oddsmith_exchange::server::Local;
 use oddsmith_net::NetError;
 use oddsmith_polymarket::discovery::{Discovery, DiscoverySettings, Sweep, Swept};
@@ -80,8 +81,10 @@ impl Notes {
 pub(super) struct Listing(Discovery);
 
 impl Listing {
-    pub(super) fn new(patterns: Vec<String>, seed: u64, now: Time) -> Listing {
-        Listing(Discovery::new(DiscoverySettings { patterns, ..DiscoverySettings::default() }, seed, now))
+    pub(super) fn new(config: &EngineConfig, seed: u64, now: Time) -> Listing {
+        let (patterns, rules) = config.selection.wanted(&config.instances);
+        let settings = DiscoverySettings { patterns, rules, ..DiscoverySettings::default() };
+        Listing(Discovery::new(settings, seed, now))
     }
 
     pub(super) fn next(&self) -> u64 {
@@ -97,7 +100,8 @@ impl Listing {
         let swept = swept(local, sweep)?.map_err(|error| error.to_string())?;
         let told = self.0.on_swept(Some(swept), now);
         told.iter().for_each(|card| self.0.follow(card));
-        Ok(told.into_iter().map(|card| Input::Card(Box::new(card))).collect())
+        let list = self.0.take_list().map(Input::Listed);
+        Ok(told.into_iter().map(|card| Input::Card(Box::new(card))).chain(list).collect())
     }
 }
 
@@ -113,8 +117,7 @@ impl World {
     /// # Errors
     /// The first thing that must never be.
     pub(super) fn trade(mut self) -> Result<Traded, Box<Broken>> {
-        let patterns = self.plan.config.instances.iter().flat_map(|instance| instance.markets.iter().cloned());
-        self.listing = Some(Listing::new(patterns.collect(), self.plan.seed, self.now));
+        self.listing = Some(Listing::new(&self.plan.config, self.plan.seed, self.now));
         self.notes = Some(Notes::default());
         let traded = self.trade_on().and_then(|()| self.audit()).and_then(|()| self.traded());
         if traded.is_ok() && !self.plan.keep {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use oddsmith_domain::{
-    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, ReferencePrice, Settlement, Shares,
-    Side, Tick, TokenId, Usdc,
+    ConditionId, ExchangeKind, FeeSchedule, MarketCard, MarketId, Outcome, Price, ReferencePrice, RewardTerms,
+    Settlement, Shares, Side, Tick, TokenId, Usdc,
 };
 use oddsmith_polymarket::rules::{self, Said};
 use rand::RngCore;
@@ -56,6 +56,8 @@ pub struct MarketSpec {
     pub neg_risk_group: Option<String>,
     /// Labels.
     pub tags: Vec<String>,
+    /// What is promised to those whose orders rest near the mid. It is shown, and nobody is paid.
+    pub rewards: Option<RewardTerms>,
     /// Where its truth is read.
     pub resolution_source: String,
     /// Over how many seconds the price that decides it is averaged; `None` for a market that no price decides.
@@ -88,6 +90,7 @@ impl MarketSpec {
             group_item_title: String::new(),
             neg_risk_group: None,
             tags: Vec::new(),
+            rewards: None,
             resolution_source: String::new(),
             average_s: None,
         }

@@ -1,6 +1,6 @@
 //! Markets in a scenario file.
 
-use oddsmith_domain::{ExchangeKind, FeeSchedule, Shares, Symbol, Tick};
+use oddsmith_domain::{ExchangeKind, FeeSchedule, RewardTerms, Shares, Symbol, Tick};
 use serde::{Deserialize, Serialize};
 
 use crate::core::MarketSpec;
@@ -148,6 +148,9 @@ pub struct MarketEntry {
     /// The fee; none if left out.
     #[serde(default)]
     pub fee: Option<Fee>,
+    /// When it is listed, in seconds from the start; at the start if left out.
+    #[serde(default)]
+    pub opens_in_s: Option<u64>,
     /// When it is stated to end, in seconds from the start; a year if left out.
     #[serde(default)]
     pub ends_in_s: Option<u64>,
@@ -172,6 +175,9 @@ pub struct MarketEntry {
     /// Labels.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What is promised to those whose orders rest near the mid; nothing if left out.
+    #[serde(default)]
+    pub rewards: Option<RewardTerms>,
     /// How its true value moves; nobody trades by himself if left out.
     #[serde(default)]
     pub process: Option<Process>,
@@ -195,6 +201,13 @@ impl MarketEntry {
         }
         if self.min_size.is_some_and(|size| !size.is_positive()) {
             return refuse("`min_size` must be positive");
+        }
+        if self.opens_in_s.zip(self.ends_in_s).is_some_and(|(opens, ends)| opens >= ends) {
+            return refuse("it must be listed before it ends");
+        }
+        let pays = |terms: &RewardTerms| terms.daily.is_positive() && !terms.min_size.is_negative();
+        if !self.rewards.as_ref().is_none_or(pays) {
+            return refuse("`rewards` has a positive `daily` and a `min_size` of at least 0");
         }
         if (self.kind == Kind::NegRisk) != self.group.is_some() {
             return refuse("`group` goes with `kind: neg_risk`, and the other way round");
@@ -243,7 +256,9 @@ impl MarketEntry {
         Ok(())
     }
 
+    /// The room of a session that begins at this time, as it is when the market is listed.
     pub(super) fn room(&self, now_s: u64) -> RoomSpec {
+        let listed_s = now_s.saturating_add(self.opens_in_s.unwrap_or(0));
         let process = self.process.as_ref().map(|process| match process.clone() {
             Process::Opinion { start, volatility, jump_rate, jump_size, pull } => {
                 ProcessSpec::Opinion { start, volatility, jump_rate, jump_size, pull }
@@ -258,7 +273,7 @@ impl MarketEntry {
         });
         let market = match &self.process {
             Some(Process::UpDown { coin, window_s, average_s, .. }) => {
-                up_down_spec(coin, now_s - now_s % window_s, *window_s, averaged(*average_s, *window_s))
+                up_down_spec(coin, listed_s - listed_s % window_s, *window_s, averaged(*average_s, *window_s))
             }
             Some(Process::Contest { .. }) => self.contest(now_s),
             _ => self.spec(now_s),
@@ -301,6 +316,7 @@ impl MarketEntry {
             event_title: self.group.clone().unwrap_or_else(|| base.event_title.clone()),
             neg_risk_group: self.group.clone(),
             tags: self.tags.clone(),
+            rewards: self.rewards,
             ..base
         }
     }

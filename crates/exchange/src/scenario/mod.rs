@@ -185,8 +185,14 @@ impl Scenario {
         let now_s = now_ns / 1_000_000_000;
         let mut core = Core::new(self.exchange.config(), seed, now_ns);
         let mut rooms = if self.lists_standard() { standard_rooms(now_s) } else { Vec::new() };
-        rooms.extend(self.markets.iter().map(|market| market.room(now_s)));
-        let world = World::new(&mut core, rooms, self.activity.unwrap_or(1.0), seed, now_ns);
+        let (later, first): (Vec<&MarketEntry>, Vec<&MarketEntry>) =
+            self.markets.iter().partition(|market| market.opens_in_s.is_some_and(|seconds| seconds > 0));
+        rooms.extend(first.into_iter().map(|market| market.room(now_s)));
+        let mut world = World::new(&mut core, rooms, self.activity.unwrap_or(1.0), seed, now_ns);
+        for market in later {
+            let wait_ns = market.opens_in_s.unwrap_or(0).saturating_mul(1_000_000_000);
+            world.open_later(market.room(now_s), now_ns.saturating_add(wait_ns));
+        }
         Session { core, world, script: Script::new(&self.faults, now_ns) }
     }
 }

@@ -132,6 +132,10 @@ enum Wish {
     Round {
         room: usize,
     },
+    /// A market is listed that was not there from the start.
+    Open {
+        waiting: usize,
+    },
 }
 
 /// How often an unchanged match is reported again.
@@ -145,6 +149,8 @@ const MOST_REPORTS: usize = 256;
 #[derive(Debug)]
 pub struct World {
     rooms: Vec<Room>,
+    /// What is listed later.
+    waiting: Vec<RoomSpec>,
     paths: Vec<PricePath>,
     reports: VecDeque<TruthReport>,
     seed: u64,
@@ -164,6 +170,7 @@ impl World {
         rng.set_stream(1);
         let mut world = World {
             rooms: Vec::new(),
+            waiting: Vec::new(),
             paths: Vec::new(),
             reports: VecDeque::new(),
             seed,
@@ -176,6 +183,13 @@ impl World {
             world.open_room(core, spec, now_ns);
         }
         world
+    }
+
+    /// Lists a market when its time has come.
+    pub fn open_later(&mut self, spec: RoomSpec, at_ns: Nanos) {
+        let waiting = self.waiting.len();
+        self.waiting.push(spec);
+        self.wish_at(at_ns, Wish::Open { waiting });
     }
 
     fn open_room(&mut self, core: &mut Core, spec: RoomSpec, now_ns: Nanos) {
@@ -273,7 +287,9 @@ impl World {
             Wish::Maker { room, .. } => traders(room).map_or(0.0, |t| t.maker_rate),
             Wish::Noise { room } => traders(room).map_or(0.0, |t| t.noise_rate),
             Wish::Informed { room } => traders(room).map_or(0.0, |t| t.informed_rate),
-            Wish::List { .. } | Wish::Rotate { .. } | Wish::Price { .. } | Wish::Round { .. } => 0.0,
+            Wish::List { .. } | Wish::Rotate { .. } | Wish::Price { .. } | Wish::Round { .. } | Wish::Open { .. } => {
+                0.0
+            }
         } * self.activity;
         if rate <= 0.0 || !rate.is_finite() {
             return;
@@ -327,6 +343,11 @@ impl World {
             Wish::List { room } => self.list_next(core, room, now_ns),
             Wish::Rotate { room } => self.rotate(core, room, now_ns),
             Wish::Round { room } => self.play(room, now_ns),
+            Wish::Open { waiting } => {
+                if let Some(spec) = self.waiting.get(waiting).cloned() {
+                    self.open_room(core, spec, now_ns);
+                }
+            }
             Wish::Price { path: index } => {
                 let Some(path) = self.paths.get_mut(index) else { return };
                 path.step(now_ns);

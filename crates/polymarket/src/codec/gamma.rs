@@ -1,6 +1,6 @@
 //! Gamma: pages of markets and events, and the cards of their markets (protocol section 10.1).
 
-use oddsmith_domain::{FeeSchedule, MarketCard, Settlement};
+use oddsmith_domain::{FeeSchedule, MarketCard, MarketFacts, Price, RewardTerms, Settlement, Usdc, parse_fixed};
 
 use super::calendar::unix_seconds;
 use super::rest::markets::{condition, delay_ms, read_fee_schedule, stated, two_tokens};
@@ -90,6 +90,85 @@ pub fn card(market: &GammaMarket) -> Result<MarketCard, RestFault> {
         taker_delay_ms: delay_ms(MARKET, &market.seconds_delay)?.max(delay_by_fee_type(market)),
         settlement: settlement(market),
     })
+}
+
+/// What the list says of a market beyond its card. A number that is not understood is one that is not stated.
+///
+/// # Errors
+/// [`RestFault`] when the market's id is none.
+pub fn facts(market: &GammaMarket) -> Result<MarketFacts, RestFault> {
+    let spread = match (market.best_bid.price(), market.best_ask.price(), market.spread.price()) {
+        (Ok(bid), Ok(ask), _) if Price::ZERO < bid && bid < ask && ask < Price::ONE => {
+            Price::from_units(ask.units() - bid.units())
+        }
+        // An empty side is stated as 0 or 1, and the distance between those is no spread.
+        (Ok(_), Ok(_), _) => None,
+        (_, _, spread) => spread.ok().filter(|spread| *spread > Price::ZERO),
+    };
+    Ok(MarketFacts {
+        condition: condition(MARKET, &market.condition_id)?,
+        slug: market.slug.clone(),
+        series: series(market),
+        tags: tags(market),
+        active: market.active,
+        closed: market.closed,
+        archived: market.archived,
+        accepting_orders: market.enable_order_book && market.accepting_orders,
+        neg_risk: market.neg_risk,
+        end_wall_s: market.end_date.as_deref().and_then(unix_seconds),
+        volume: dollars(&market.volume_num),
+        liquidity: dollars(&market.liquidity_num),
+        spread,
+        rewards: rewards(market),
+    })
+}
+
+/// The series that its event names, or the slug before the time at which its window begins.
+fn series(market: &GammaMarket) -> String {
+    let stated = market
+        .events
+        .iter()
+        .flat_map(|event| std::iter::once(&event.series_slug).chain(event.series.iter().map(|series| &series.slug)));
+    if let Some(named) = stated.into_iter().find(|slug| !slug.is_empty()) {
+        return named.clone();
+    }
+    match market.slug.rsplit_once('-') {
+        Some((series, start)) if start.len() >= 9 && start.bytes().all(|b| b.is_ascii_digit()) => series.to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn tags(market: &GammaMarket) -> Vec<String> {
+    let mut tags: Vec<String> = market
+        .tags
+        .iter()
+        .flat_map(|tag| [&tag.label, &tag.slug])
+        .filter(|word| !word.is_empty())
+        .map(|word| word.to_lowercase())
+        .collect();
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+/// What the venue pays for resting orders; its greatest distance from the mid is stated in cents.
+fn rewards(market: &GammaMarket) -> Option<RewardTerms> {
+    let daily: Usdc = market.clob_rewards.iter().filter_map(|program| dollars(&program.rewards_daily_rate)).sum();
+    let hundredths = parse_fixed(cut(market.rewards_max_spread.as_str(), 2).as_bytes(), 2).ok()?;
+    let max_spread = u16::try_from(hundredths).ok().and_then(Price::from_units)?;
+    let min_size = market.rewards_min_size.shares().ok()?;
+    (daily.is_positive() && max_spread > Price::ZERO).then_some(RewardTerms { daily, max_spread, min_size })
+}
+
+/// Dollars, cut to the unit: what the list adds up has more digits than money.
+fn dollars(number: &Number) -> Option<Usdc> {
+    Usdc::parse(cut(number.as_str(), Usdc::SCALE as usize).as_bytes()).ok()
+}
+
+/// A decimal text without the digits after the given one.
+fn cut(text: &str, decimals: usize) -> &str {
+    let end = text.find('.').map_or(text.len(), |point| point + 1 + decimals);
+    text.get(..end.min(text.len())).unwrap_or(text)
 }
 
 /// How a market says that it is decided.

@@ -9,8 +9,9 @@ mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oddsmith_domain::{ConditionId, MarketCard, Millis, Time, Usdc};
+use oddsmith_domain::{ConditionId, MarketCard, MarketFacts, Millis, Time, Usdc};
 
+use crate::selection::Rule;
 use crate::session::Backoff;
 
 pub use sweep::{Found, Sweep, SweepError, Swept};
@@ -18,8 +19,10 @@ pub use sweep::{Found, Sweep, SweepError, Swept};
 /// What is looked for, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoverySettings {
-    /// The markets by slug; a trailing `*` stands for any ending. Without any, nothing is looked for.
+    /// The markets by slug; a trailing `*` stands for any ending.
     pub patterns: Vec<String>,
+    /// Further markets, of which only those are worth a card that a rule could choose. Without patterns and rules nothing is looked for.
+    pub rules: Vec<Ruled>,
     /// Between two sweeps.
     pub every_ms: Millis,
     /// Gamma's numbers of the tags that a market must have one of; any market without.
@@ -38,6 +41,7 @@ impl Default for DiscoverySettings {
     fn default() -> DiscoverySettings {
         DiscoverySettings {
             patterns: Vec::new(),
+            rules: Vec::new(),
             every_ms: 30_000,
             tags: Vec::new(),
             end_within_s: None,
@@ -52,11 +56,35 @@ impl DiscoverySettings {
     /// Whether a market is one of those that are looked for.
     #[must_use]
     pub fn covers(&self, slug: &str) -> bool {
-        self.patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => slug.starts_with(start),
-            None => slug == pattern,
-        })
+        self.names(slug) || self.rules.iter().any(|ruled| covered(&ruled.patterns, slug))
     }
+
+    /// Whether it is one that is wanted whatever the rules say.
+    fn names(&self, slug: &str) -> bool {
+        covered(&self.patterns, slug)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.patterns.is_empty() && self.rules.is_empty()
+    }
+}
+
+/// Markets that a rule chooses from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled {
+    /// The markets by slug; a trailing `*` stands for any ending.
+    pub patterns: Vec<String>,
+    /// What is asked of them.
+    pub rule: Rule,
+}
+
+/// Whether some pattern covers a slug.
+#[must_use]
+pub fn covered(patterns: &[String], slug: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(start) => slug.starts_with(start),
+        None => slug == pattern,
+    })
 }
 
 /// What has been counted.
@@ -84,6 +112,8 @@ pub struct Discovery {
     known: BTreeMap<ConditionId, Found>,
     /// Those of them that are followed, not only offered.
     followed: BTreeSet<ConditionId>,
+    /// The list of the last sweep, until it is taken.
+    list: Option<Box<[MarketFacts]>>,
     next_at: u64,
     sweeping: bool,
     backoff: Backoff,
@@ -101,6 +131,7 @@ impl Discovery {
             settings,
             known: BTreeMap::new(),
             followed: BTreeSet::new(),
+            list: None,
             next_at,
             sweeping: false,
             backoff,
@@ -134,7 +165,7 @@ impl Discovery {
 
     /// The sweep that is due, if one is; its end is told by [`Discovery::on_swept`].
     pub fn on_time(&mut self, now: Time) -> Option<Sweep> {
-        if self.sweeping || self.settings.patterns.is_empty() || now.mono_ns < self.next_at {
+        if self.sweeping || self.settings.is_idle() || now.mono_ns < self.next_at {
             return None;
         }
         self.sweeping = true;
@@ -144,7 +175,7 @@ impl Discovery {
     /// When [`Discovery::on_time`] has something to do, on the monotonic clock.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        (!self.sweeping && !self.settings.patterns.is_empty()).then_some(self.next_at)
+        (!self.sweeping && !self.settings.is_idle()).then_some(self.next_at)
     }
 
     /// A sweep has ended: the cards that are new or have changed, known markets first, then those that end first. One that failed
@@ -161,7 +192,19 @@ impl Discovery {
         self.next_at = now.mono_ns.saturating_add(every);
         self.counts.sweeps += 1;
         self.counts.faults = swept.faults.len();
-        self.take(swept.found, now.wall_s())
+        self.list = (!self.settings.rules.is_empty()).then(|| swept.facts.into_boxed_slice());
+        let told = self.take(swept.found, now.wall_s());
+        let Discovery { settings, known, followed, .. } = self;
+        // A card that nobody can need before the next list is told again when somebody can.
+        known
+            .retain(|id, found| followed.contains(id) || settings.names(&found.card.slug) || swept.needed.contains(id));
+        told
+    }
+
+    /// What the last sweep's list says, for those who choose by rules; once for each sweep that read it whole, and to be told after
+    /// the cards.
+    pub fn take_list(&mut self) -> Option<Box<[MarketFacts]>> {
+        self.list.take()
     }
 
     fn take(&mut self, found: Vec<Found>, now_s: u64) -> Vec<MarketCard> {
@@ -187,9 +230,13 @@ impl Discovery {
             }
         }
         new.sort_by(|a, b| (a.ends(), &a.card.slug).cmp(&(b.ends(), &b.card.slug)));
-        let room = self.settings.max_markets.saturating_sub(self.known.len());
-        self.counts.left_out = new.len().saturating_sub(room);
-        for market in new.into_iter().take(room) {
+        // What has ended and waits for its decision stands in nobody's way: least of all in that of its successor.
+        let goes_on = |found: &&Found| found.card.accepting_orders && found.ends() > now_s;
+        let room = self.settings.max_markets.saturating_sub(self.known.values().filter(goes_on).count());
+        // Rules have numbers of their own.
+        let (named, ruled): (Vec<Found>, Vec<Found>) = new.into_iter().partition(|m| self.settings.names(&m.card.slug));
+        self.counts.left_out = named.len().saturating_sub(room);
+        for market in named.into_iter().take(room).chain(ruled) {
             self.counts.found += 1;
             told.push(market.card.clone());
             self.known.insert(market.card.condition, market);

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
-use oddsmith_domain::{ConditionId, MarketCard};
+use oddsmith_domain::{ConditionId, MarketCard, MarketFacts, Verdict};
 use thiserror::Error;
 
-use super::DiscoverySettings;
+use super::{DiscoverySettings, Ruled, covered};
 use crate::codec::calendar::iso_seconds;
 use crate::codec::gamma;
 use crate::codec::rest::RestFault;
+use crate::selection::{Candidate, choose};
 
 /// Entries of a page: the most that the venue gives.
 const PAGE: usize = 100;
@@ -19,6 +20,8 @@ const NAMES: usize = 20;
 const MAX_PAGES: u32 = 1_000;
 /// Names and faults that are kept for people.
 const KEPT: usize = 10;
+/// Markets of a list that are handed over: those that a rule could choose come first.
+const MOST_LISTED: usize = 2_000;
 
 /// A market as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,10 @@ impl Found {
 pub struct Swept {
     /// The markets that are wanted or followed.
     pub found: Vec<Found>,
+    /// What the list says of the markets that a rule may look at.
+    pub facts: Vec<MarketFacts>,
+    /// Those of them that a rule could choose before the next list.
+    pub needed: BTreeSet<ConditionId>,
     /// Some slugs of markets that nobody wants, for people.
     pub others: Vec<String>,
     /// Why some market was not understood, a few of them.
@@ -68,7 +75,9 @@ pub struct Sweep {
     queries: VecDeque<String>,
     cursor: Option<String>,
     pages: u32,
+    now_s: u64,
     listed: BTreeMap<ConditionId, MarketCard>,
+    facts: BTreeMap<ConditionId, MarketFacts>,
     refined: BTreeMap<ConditionId, MarketCard>,
     /// Whether those that are followed and were not listed have been asked for.
     asked_missing: bool,
@@ -87,7 +96,9 @@ impl Sweep {
             queries,
             cursor: None,
             pages: 0,
+            now_s,
             listed: BTreeMap::new(),
+            facts: BTreeMap::new(),
             refined: BTreeMap::new(),
             asked_missing: false,
             others: BTreeSet::new(),
@@ -123,6 +134,11 @@ impl Sweep {
         for market in &page.items {
             match gamma::card(market) {
                 Ok(card) if self.settings.covers(&card.slug) || self.known.contains_key(&card.condition) => {
+                    if self.settings.rules.iter().any(|ruled| covered(&ruled.patterns, &card.slug))
+                        && let Ok(facts) = gamma::facts(market)
+                    {
+                        self.facts.insert(facts.condition, facts);
+                    }
                     self.listed.insert(card.condition, card);
                 }
                 Ok(card) => {
@@ -154,7 +170,31 @@ impl Sweep {
             None => card.accepting_orders,
         };
         let missing = |condition: &ConditionId| !self.refined.contains_key(condition);
-        self.listed.iter().filter(|(id, card)| stale(id, card) && missing(id)).map(|(id, _)| *id).collect()
+        let needed = self.needed();
+        let wanted = |id: &ConditionId, card: &MarketCard| {
+            self.known.contains_key(id) || needed.contains(id) || self.settings.names(&card.slug)
+        };
+        let unrefined = self.listed.iter().filter(|(id, card)| stale(id, card) && missing(id) && wanted(id, card));
+        unrefined.map(|(id, _)| *id).collect()
+    }
+
+    /// The markets that some rule could choose before the next list comes.
+    fn needed(&self) -> BTreeSet<ConditionId> {
+        let mut needed = BTreeSet::new();
+        for ruled in &self.settings.rules {
+            let rule = ruled.rule.widened(self.settings.every_ms / 1_000);
+            let of_rule = self.facts.values().filter(|facts| covered(&ruled.patterns, &facts.slug));
+            let candidates: Vec<Candidate<'_>> = of_rule
+                .map(|facts| {
+                    let chosen = self.known.contains_key(&facts.condition);
+                    Candidate { facts, spread: None, chosen, bound: false, over: false }
+                })
+                .collect();
+            let choice = choose(&rule, &candidates, self.now_s);
+            let chosen = choice.verdicts.iter().zip(&candidates).filter(|(v, _)| matches!(v, Verdict::Chosen(_)));
+            needed.extend(chosen.map(|(_, candidate)| candidate.facts.condition));
+        }
+        needed
     }
 
     /// The card of a market as Gamma lists it.
@@ -179,6 +219,12 @@ impl Sweep {
     /// What was found.
     #[must_use]
     pub fn finish(mut self) -> Swept {
+        let needed = self.needed();
+        let mut facts: Vec<MarketFacts> = std::mem::take(&mut self.facts).into_values().collect();
+        let counts =
+            |facts: &MarketFacts| needed.contains(&facts.condition) || self.known.contains_key(&facts.condition);
+        facts.sort_by_cached_key(|facts| (!counts(facts), facts.slug.clone()));
+        facts.truncate(MOST_LISTED);
         let mut found = Vec::with_capacity(self.listed.len());
         for (condition, listed) in self.listed {
             let card = match (self.refined.remove(&condition), self.known.remove(&condition)) {
@@ -194,7 +240,7 @@ impl Sweep {
             };
             found.push(Found { listed, card });
         }
-        Swept { found, others: self.others.into_iter().collect(), faults: self.faults }
+        Swept { found, facts, needed, others: self.others.into_iter().collect(), faults: self.faults }
     }
 
     /// Asks for those that are followed and were not on the pages, open or closed.
@@ -202,7 +248,8 @@ impl Sweep {
         let missing: Vec<&ConditionId> = self.known.keys().filter(|id| !self.listed.contains_key(*id)).collect();
         for names in missing.chunks(NAMES) {
             for closed in [false, true] {
-                let mut query = format!("/markets/keyset?limit={PAGE}&closed={closed}");
+                let tags = with_tags(&self.settings);
+                let mut query = format!("/markets/keyset?limit={PAGE}&closed={closed}{tags}");
                 for name in names {
                     // Writing to a String cannot fail.
                     let _ = write!(query, "&condition_ids={name}");
@@ -217,6 +264,12 @@ impl Sweep {
             self.faults.push(fault);
         }
     }
+}
+
+/// Asks for tags if some rule looks at them.
+fn with_tags(settings: &DiscoverySettings) -> &'static str {
+    let looks = |ruled: &Ruled| !(ruled.rule.tags.is_empty() && ruled.rule.without_tags.is_empty());
+    if settings.rules.iter().any(looks) { "&include_tag=true" } else { "" }
 }
 
 /// The questions of a sweep: the named slugs, and one listing if some pattern leaves the ending open.
@@ -234,8 +287,9 @@ fn queries(settings: &DiscoverySettings, now_s: u64) -> VecDeque<String> {
             let _ = write!(filters, "&{name}={least}");
         }
     }
-    let (open, named): (Vec<&String>, Vec<&String>) =
-        settings.patterns.iter().partition(|pattern| pattern.ends_with('*'));
+    filters.push_str(with_tags(settings));
+    let patterns = settings.patterns.iter().chain(settings.rules.iter().flat_map(|ruled| &ruled.patterns));
+    let (open, named): (Vec<&String>, Vec<&String>) = patterns.partition(|pattern| pattern.ends_with('*'));
     let mut queries = VecDeque::new();
     for slugs in named.chunks(NAMES) {
         let mut query = filters.clone();

@@ -134,6 +134,8 @@ pub struct GammaMarket {
     pub rewards_min_size: Number,
     #[serde(default)]
     pub rewards_max_spread: Number,
+    #[serde(default, deserialize_with = "or_none", skip_serializing_if = "Vec::is_empty")]
+    pub clob_rewards: Vec<ClobReward>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uma_resolution_status: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +151,53 @@ pub struct GammaMarket {
     /// What the market's events say of it.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventOfMarket>,
+    /// Shown when they are asked for.
+    #[serde(default, deserialize_with = "or_none", skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<GammaTag>,
+}
+
+/// A list that trading can do without: in another shape than the known one it counts as empty.
+fn or_none<'de, D: Deserializer<'de>, T: de::DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// A program of rewards for resting orders in a market.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClobReward {
+    #[serde(default)]
+    pub id: Text,
+    #[serde(default, deserialize_with = "or_default")]
+    pub condition_id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub asset_address: String,
+    #[serde(default)]
+    pub rewards_amount: Number,
+    #[serde(default)]
+    pub rewards_daily_rate: Number,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<String>,
+}
+
+/// A tag of a market or an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GammaTag {
+    #[serde(default)]
+    pub id: Text,
+    #[serde(default, deserialize_with = "or_default")]
+    pub label: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub slug: String,
+}
+
+/// A series of events as one of them shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesOfEvent {
+    #[serde(default, deserialize_with = "or_default")]
+    pub slug: String,
 }
 
 /// How an up/down market is averaged.
@@ -167,6 +216,10 @@ pub struct CryptoMarketConfig {
 pub struct EventOfMarket {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_metadata: Option<EventMetadata>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+    pub series_slug: String,
+    #[serde(default, deserialize_with = "or_none", skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesOfEvent>,
 }
 
 /// What an event states beyond its words, once it is known.

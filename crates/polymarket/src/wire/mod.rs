@@ -23,8 +23,8 @@ pub use account::{
 };
 pub use data::{DataEnvelope, DataPagination, DataTrade, DataValue, DataValueV2, Position, PositionV2};
 pub use gamma::{
-    CryptoMarketConfig, EventMetadata, EventOfMarket, FeeScheduleJson, GammaEvent, GammaEventsPage, GammaMarket,
-    GammaMarketsPage, StringList,
+    ClobReward, CryptoMarketConfig, EventMetadata, EventOfMarket, FeeScheduleJson, GammaEvent, GammaEventsPage,
+    GammaMarket, GammaMarketsPage, GammaTag, SeriesOfEvent, StringList,
 };
 pub use keys::{ApiKeyCreds, ApiKeys, BanStatus, BuilderApiKey, ReadonlyApiKey, ReadonlyApiKeys};
 pub use markets::{

@@ -7,16 +7,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use oddsmith_domain::{Outcome, Price, Side, Usdc};
+use oddsmith_domain::{Outcome, Price, RewardTerms, Side, Usdc};
 use oddsmith_polymarket::wire::{
-    CryptoMarketConfig, EventMetadata, FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList, Text,
+    ClobReward, CryptoMarketConfig, EventMetadata, FeeScheduleJson, GammaEvent, GammaMarket, Number, StringList, Text,
 };
 use serde_json::{Value, json as value};
 
-use super::markets::group_id;
+use super::markets::{COLLATERAL, group_id, in_cents};
 use super::prices::{last_price, value_of};
 use super::time::{iso, parse};
-use crate::core::{Market, MarketState};
+use crate::core::{Market, MarketSpec, MarketState};
 use crate::server::app::{App, Desk};
 use crate::server::cursor;
 use crate::server::extract::{Params, Segment};
@@ -131,8 +131,9 @@ fn describe(market: &Market) -> GammaMarket {
         volume_num: Number::of(market.volume),
         volume24hr: Number::of(market.volume),
         liquidity_num: Number::of(liquidity(market)),
-        rewards_min_size: Number::of(0),
-        rewards_max_spread: Number::of(0),
+        rewards_min_size: spec.rewards.map_or_else(|| Number::of(0), |terms| Number::of(terms.min_size)),
+        rewards_max_spread: spec.rewards.map_or_else(|| Number::of(0), |terms| in_cents(terms.max_spread)),
+        clob_rewards: spec.rewards.iter().map(|terms| clob_reward(market, terms)).collect(),
         uma_resolution_status: closed.then(|| "resolved".to_owned()),
         resolved_by: None,
         game_start_time: spec.game_start_s.map(iso),
@@ -144,7 +145,31 @@ fn describe(market: &Market) -> GammaMarket {
         }),
         // Shown with the market alone, by the whole event.
         events: Vec::new(),
+        tags: Vec::new(),
     }
+}
+
+fn clob_reward(market: &Market, terms: &RewardTerms) -> ClobReward {
+    let day = |at_s: u64| Some(iso(at_s).chars().take(10).collect());
+    ClobReward {
+        id: Text::from(market.gamma_id.as_str()),
+        condition_id: market.condition.to_string(),
+        asset_address: COLLATERAL.to_owned(),
+        rewards_amount: Number::of(0),
+        rewards_daily_rate: Number::of(terms.daily),
+        start_date: day(market.listed_s),
+        end_date: market.spec.end_s.and_then(day),
+    }
+}
+
+/// The series of an event of windows: their name without the time at which one begins.
+fn series(spec: &MarketSpec) -> Vec<Value> {
+    let window = spec
+        .event_slug
+        .rsplit_once('-')
+        .filter(|(name, start)| name.contains("-updown-") && start.bytes().all(|b| b.is_ascii_digit()));
+    let shown = |(name, _): (&str, &str)| value!({ "id": name, "ticker": name, "slug": name, "title": name, "seriesType": "single", "active": true, "closed": false });
+    window.map(shown).into_iter().collect()
 }
 
 /// The number of a tag, as text: tags are numbered in alphabetical order of all that there are.
@@ -203,7 +228,7 @@ fn event_head(desk: &Desk, markets: &[&Market]) -> Value {
     let mut shown = value!(event);
     shown["ticker"] = value!(spec.event_slug);
     shown["tags"] = tags_json(desk, &spec.tags);
-    shown["series"] = value!([]);
+    shown["series"] = value!(series(spec));
     shown["volume"] = value!(Number::of(markets.iter().map(|market| market.volume).sum::<Usdc>()));
     shown
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use oddsmith_domain::{ConditionId, Outcome, TokenId};
+use oddsmith_domain::{ConditionId, Outcome, Price, TokenId};
 use oddsmith_polymarket::wire::{
-    ClobMarket, ClobToken, FeeDetails, Market as WireMarket, MarketByToken, MarketToken, Number, Page, Rewards,
-    SimplifiedMarket, Text,
+    ClobMarket, ClobToken, FeeDetails, Market as WireMarket, MarketByToken, MarketToken, Number, Page, RewardRate,
+    Rewards, SimplifiedMarket, Text,
 };
 use serde::Serialize;
 use serde_json::json as value;
@@ -39,6 +39,20 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// The id of a neg-risk group, made from its name.
 pub(super) fn group_id(name: &str) -> String {
     format!("0x{}", hex::encode(Sha256::digest(name.as_bytes())))
+}
+
+/// The token that rewards are stated in.
+pub(super) const COLLATERAL: &str = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB";
+
+/// The venue states distances from the mid in cents.
+pub(super) fn in_cents(distance: Price) -> Number {
+    Number::of(f64::from(distance.units()) / 100.0)
+}
+
+pub(super) fn rewards(market: &Market) -> Rewards {
+    let Some(terms) = market.spec.rewards else { return Rewards::default() };
+    let rate = RewardRate { asset_address: COLLATERAL.to_owned(), rewards_daily_rate: Number::of(terms.daily) };
+    Rewards { rates: Some(vec![rate]), min_size: Number::of(terms.min_size), max_spread: in_cents(terms.max_spread) }
 }
 
 fn tokens(market: &Market) -> Vec<MarketToken> {
@@ -85,7 +99,7 @@ fn full(market: &Market) -> WireMarket {
         neg_risk_request_id: String::new(),
         icon: String::new(),
         image: String::new(),
-        rewards: Rewards::default(),
+        rewards: rewards(market),
         is_50_50_outcome: false,
         tokens: tokens(market),
         tags: spec.tags.clone(),
@@ -96,7 +110,7 @@ fn brief(market: &Market) -> SimplifiedMarket {
     SimplifiedMarket {
         condition_id: market.condition.to_string(),
         tokens: tokens(market),
-        rewards: Rewards::default(),
+        rewards: rewards(market),
         active: true,
         closed: is_closed(market),
         archived: false,
@@ -162,13 +176,13 @@ async fn simplified(State(app): State<Arc<App>>, params: Params) -> Reply {
     page(&app, &params, |_| true, brief)
 }
 
-/// Markets with liquidity rewards; the local exchange pays none, so that no market is eligible.
+/// Markets with liquidity rewards.
 async fn sampling(State(app): State<Arc<App>>, params: Params) -> Reply {
-    page(&app, &params, |_| false, full)
+    page(&app, &params, |market| market.spec.rewards.is_some(), full)
 }
 
 async fn sampling_simplified(State(app): State<Arc<App>>, params: Params) -> Reply {
-    page(&app, &params, |_| false, brief)
+    page(&app, &params, |market| market.spec.rewards.is_some(), brief)
 }
 
 fn by_condition<'d>(desk: &'d Desk, text: &str) -> Result<&'d Market, Fault> {
