@@ -67,7 +67,9 @@ pub struct Plan {
 impl Plan {
     /// Reads configuration and recordings.
     pub fn make(arguments: &BacktestArguments) -> Result<Plan, Failure> {
-        let config = config::load(arguments.config.as_deref(), &arguments.set)?;
+        let mut config = config::load(arguments.config.as_deref(), &arguments.set)?;
+        // What was recorded is the choice: there is no list that a rule could be held against.
+        config.engine.selection = oddsmith_engine::Selecting::default();
         let axes: Vec<Axis> = arguments.sweep.clone();
         let (bases, left_out) = bases(&config, arguments.strategies.as_deref())?;
         let mut cells = Vec::new();

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use oddsmith_domain::{Address, Payer};
+use oddsmith_engine::{EngineConfig, Selecting};
 use oddsmith_exchange::core::KNOWN_SECRETS;
 use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
@@ -97,7 +98,8 @@ fn run_recorded(data: &DataDir, arguments: &RunArguments, config: &Config) -> Re
         RecordedPlan {
             files: arguments.input.clone(),
             at_recorded_speed: arguments.recorded_speed,
-            engine: config.engine.clone(),
+            // What was recorded is the choice: there is no list that a rule could be held against.
+            engine: EngineConfig { selection: Selecting::default(), ..config.engine.clone() },
             paper: config.paper.settings(Payer::own(Address::default()))?,
             config: as_json(config)?,
             journal: journal(config),

@@ -275,6 +275,47 @@ mod tests {
         );
     }
 
+    fn stated(more: &str) -> MarketFacts {
+        let listing = markets(json(more).as_bytes()).expect("a page");
+        facts(listing.items.first().expect("a market")).expect("facts")
+    }
+
+    #[test]
+    fn what_the_list_says_beyond_the_card() {
+        let said = stated(
+            ",\"volumeNum\":12345.678901234,\"liquidityNum\":50,\"bestBid\":0.48,\"bestAsk\":0.51,\"spread\":0.03,\
+             \"rewardsMinSize\":50,\"rewardsMaxSpread\":3.5,\"negRisk\":true,\"clobRewards\":[\
+             {\"id\":\"1\",\"assetAddress\":\"0x1\",\"rewardsAmount\":0,\"rewardsDailyRate\":100.5},\
+             {\"id\":\"2\",\"rewardsDailyRate\":20}],\"tags\":[{\"id\":\"21\",\"label\":\"Up or Down\",\"slug\":\"up-or-down\"}],\
+             \"events\":[{\"slug\":\"e\",\"series\":[{\"slug\":\"btc-up-or-down-15m\"}]}]",
+        );
+        let usdc = |text: &str| text.parse::<Usdc>().ok();
+        assert_eq!((said.volume, said.liquidity), (usdc("12345.678901"), usdc("50")));
+        assert_eq!((said.spread, said.neg_risk, said.end_wall_s), (Price::from_units(300), true, Some(1_782_287_700)));
+        let rewards = said.rewards.expect("rewards");
+        assert_eq!((Some(rewards.daily), Some(rewards.max_spread)), (usdc("120.5"), Price::from_units(350)));
+        assert_eq!(rewards.min_size.to_string(), "50");
+        assert_eq!(
+            (said.tags, said.series.as_str()),
+            (vec!["up or down".to_owned(), "up-or-down".to_owned()], "btc-up-or-down-15m")
+        );
+    }
+
+    #[test]
+    fn what_the_list_does_not_say_is_not_assumed() {
+        let said = stated("");
+        assert_eq!((said.volume, said.spread, said.rewards, said.series.as_str()), (None, None, None, ""));
+        let empty = stated(",\"bestBid\":0,\"bestAsk\":1,\"spread\":1");
+        assert_eq!(empty.spread, None, "two empty sides are no spread");
+        let unpaid = stated(",\"rewardsMinSize\":50,\"rewardsMaxSpread\":3.5,\"clobRewards\":[]");
+        assert_eq!(unpaid.rewards, None);
+        let odd = stated(",\"tags\":[\"crypto\"],\"clobRewards\":\"none\",\"volumeNum\":\"much\"");
+        assert_eq!((odd.tags.len(), odd.volume), (0, None), "an oddity costs what is odd, and not the market");
+        let window = json("").replace("\"rain\"", "\"btc-updown-15m-1790000100\"");
+        let window = facts(&markets(window.as_bytes()).expect("a page").items[0]).expect("facts");
+        assert_eq!(window.series, "btc-updown-15m");
+    }
+
     #[test]
     fn pages_of_every_kind() {
         let market = json("");

@@ -169,7 +169,9 @@ impl Discovery {
             return None;
         }
         self.sweeping = true;
-        Some(Sweep::new(self.settings.clone(), self.known.clone(), now.wall_s()))
+        let mut sweep = Sweep::new(self.settings.clone(), self.known.clone(), now.wall_s());
+        sweep.followed.clone_from(&self.followed);
+        Some(sweep)
     }
 
     /// When [`Discovery::on_time`] has something to do, on the monotonic clock.

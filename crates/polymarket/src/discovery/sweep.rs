@@ -71,6 +71,8 @@ pub enum SweepError {
 pub struct Sweep {
     settings: DiscoverySettings,
     known: BTreeMap<ConditionId, Found>,
+    /// Those of them that are traded.
+    pub(super) followed: BTreeSet<ConditionId>,
     /// Queries that are still to be walked through, without their cursor.
     queries: VecDeque<String>,
     cursor: Option<String>,
@@ -93,6 +95,7 @@ impl Sweep {
         Sweep {
             settings,
             known,
+            followed: BTreeSet::new(),
             queries,
             cursor: None,
             pages: 0,
@@ -186,7 +189,7 @@ impl Sweep {
             let of_rule = self.facts.values().filter(|facts| covered(&ruled.patterns, &facts.slug));
             let candidates: Vec<Candidate<'_>> = of_rule
                 .map(|facts| {
-                    let chosen = self.known.contains_key(&facts.condition);
+                    let chosen = self.followed.contains(&facts.condition);
                     Candidate { facts, spread: None, chosen, bound: false, over: false }
                 })
                 .collect();

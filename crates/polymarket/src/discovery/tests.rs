@@ -194,6 +194,85 @@ fn a_failed_sweep_is_made_again_and_changes_nothing() {
     assert_eq!(sweep.on_page(&endless("a")), Err(SweepError::Endless));
 }
 
+fn ruled(rule: Rule) -> DiscoverySettings {
+    let rules = vec![Ruled { patterns: vec!["*".to_owned()], rule }];
+    DiscoverySettings { rules, every_ms: 300_000, ..settings(&[]) }
+}
+
+const CRYPTO: &str = ",\"tags\":[{\"id\":\"21\",\"label\":\"Crypto\",\"slug\":\"crypto\"}]";
+
+#[test]
+fn of_a_rules_markets_the_list_is_told_whole_and_only_the_cards_that_can_be_needed_are_read() {
+    let rule = Rule { tags: vec!["crypto".to_owned()], max_markets: 1, ..Rule::default() };
+    let mut discovery = Discovery::new(ruled(rule), 1, at(0));
+    let sweep = discovery.on_time(at(300_000)).expect("due after five minutes");
+    let mut all: Vec<String> = (1..=60).map(|n| market(n, &format!("m{n:02}"), CRYPTO)).collect();
+    all.push(market(61, "rain", ""));
+    let (swept, paths) = walk(sweep, |_| page(&all, None));
+    assert!(paths[0].ends_with("&include_tag=true"), "{paths:?}");
+    let told = discovery.on_swept(Some(swept), at(300_000));
+    assert_eq!(told.len(), 21, "the one that is chosen, and a few that can take its place");
+    assert!(told.iter().all(|card| card.slug.starts_with('m')));
+    let list = discovery.take_list().expect("a list");
+    assert_eq!(list.len(), 61, "a reason is given for every one");
+    assert_eq!(discovery.take_list(), None, "once");
+    // What cannot be needed any more is told again when it can.
+    let sweep = discovery.on_time(at(600_000)).expect("due");
+    let (swept, _) = walk(sweep, |path| page(if path.contains("condition_ids") { &[] } else { &all[30..] }, None));
+    discovery.on_swept(Some(swept), at(600_000));
+    let sweep = discovery.on_time(at(900_000)).expect("due");
+    let (swept, _) = walk(sweep, |path| page(if path.contains("condition_ids") { &[] } else { &all }, None));
+    assert!(slugs(&discovery.on_swept(Some(swept), at(900_000))).contains(&"m01"));
+}
+
+#[test]
+fn half_a_list_is_no_list_and_one_that_is_too_short_is_made_good_by_name() {
+    let mut discovery = Discovery::new(ruled(Rule::default()), 1, at(0));
+    let sweep = discovery.on_time(at(300_000)).expect("due");
+    let (swept, _) = walk(sweep, |_| page(&[market(1, "rain", ""), market(2, "snow", "")], None));
+    for card in discovery.on_swept(Some(swept), at(300_000)) {
+        discovery.follow(&card);
+    }
+    assert_eq!(discovery.take_list().map(|list| list.len()), Some(2));
+    let mut sweep = discovery.on_time(at(600_000)).expect("due");
+    sweep.next_path().expect("a path");
+    sweep.on_page(&page(&[market(1, "rain", "")], Some("next"))).expect("a page");
+    // The second page does not come.
+    assert!(discovery.on_swept(None, at(600_000)).is_empty());
+    assert_eq!((discovery.take_list(), discovery.known()), (None, 2));
+    let again = discovery.next_deadline().expect("again") / Time::MILLI + 1;
+    let sweep = discovery.on_time(at(again)).expect("due");
+    let snow = market(2, "snow", ",\"volumeNum\":7.25");
+    let (swept, paths) = walk(sweep, |path| match path.contains("condition_ids") {
+        false => page(&[market(1, "rain", "")], None),
+        true => page(if path.contains("closed=false") { std::slice::from_ref(&snow) } else { &[] }, None),
+    });
+    assert_eq!(paths.len(), 3, "{paths:?}");
+    discovery.on_swept(Some(swept), at(again));
+    let list = discovery.take_list().expect("a list");
+    let snow = list.iter().find(|facts| facts.slug == "snow").expect("asked for by name");
+    assert_eq!(snow.volume, Usdc::parse(b"7.25").ok());
+}
+
+#[test]
+fn what_has_ended_and_awaits_its_decision_takes_no_room() {
+    let limited = DiscoverySettings { max_markets: 1, ..settings(&["btc-*"]) };
+    let mut discovery = Discovery::new(limited, 1, at(0));
+    let window = |n: u32, minute: u32| {
+        market(n, &format!("btc-{n}"), &format!(",\"endDate\":\"2026-09-21T14:{minute:02}:00Z\""))
+    };
+    // The clock of these tests begins at 14:13:20.
+    let (swept, _) = walk(discovery.on_time(at(30_000)).expect("due"), |_| page(&[window(1, 15)], None));
+    for card in discovery.on_swept(Some(swept), at(30_000)) {
+        discovery.follow(&card);
+    }
+    // It ends at 14:15, is held, and goes on being listed; its successor comes.
+    let now = at(150_000);
+    let (swept, _) = walk(discovery.on_time(now).expect("due"), |_| page(&[window(1, 15), window(2, 30)], None));
+    assert_eq!(slugs(&discovery.on_swept(Some(swept), now)), ["btc-2"]);
+    assert_eq!(discovery.counts().left_out, 0);
+}
+
 #[test]
 fn nothing_wanted_is_nothing_asked() {
     let mut discovery = Discovery::new(settings(&[]), 1, at(0));
