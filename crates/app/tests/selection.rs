@@ -166,7 +166,8 @@ fn one_appears_and_is_traded_one_ends_and_is_unsubscribed_one_is_kept_until_it_i
     wait_for(data, "order in the market that came late", 60, || {
         is_chosen("late") && placed(data).contains(&number(data, "late"))
     });
-    wait_for(data, "end of the brief market", 60, || unsubscribed(data).contains(&number(data, "brief")));
+    // It was decided while something was held: it is let go a minute after that was redeemed.
+    wait_for(data, "end of the brief market", 150, || unsubscribed(data).contains(&number(data, "brief")));
     wait_for(data, "way out of the fading market", 200, || unsubscribed(data).contains(&number(data, "fading")));
     live.interrupt();
     let (code, told) = live.end();

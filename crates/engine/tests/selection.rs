@@ -40,6 +40,7 @@ fn ruled(rule: Rule) -> EngineConfig {
     for instance in &mut config.instances {
         instance.strategy = StrategyConfig::SkewedMaker(Parameters { stop_before_end_s: 0, ..Parameters::default() });
     }
+    config.tokens.merge_pairs = true;
     config.selection = Selecting { all: Some(rule), ..Selecting::default() };
     config
 }
@@ -54,7 +55,9 @@ fn desk(rule: Rule) -> Desk {
 fn list(desk: &mut Desk, markets: &[MarketFacts]) {
     for market in markets {
         let n = (0..=u8::MAX).find(|n| card(*n).condition == market.condition).expect("one of ours");
-        desk.put(&Input::Card(Box::new(MarketCard { end_wall_s: market.end_wall_s, ..card(n) })));
+        // Whatever is held can be sold.
+        let offered = MarketCard { end_wall_s: market.end_wall_s, min_size: Some(Shares::LOT), ..card(n) };
+        desk.put(&Input::Card(Box::new(offered)));
     }
     desk.put(&Input::Listed(markets.to_vec().into_boxed_slice()));
 }

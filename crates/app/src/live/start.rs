@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Address, Input, Link, LinkState, MarketCard, MarketFacts, RunId, Setup, Time};
+use oddsmith_domain::{Address, Input, Link, LinkState, MarketCard, RunId, Setup, Time};
 use oddsmith_engine::{Lanes, OwnedInput};
 use oddsmith_net::{Clock, EdgeSettings, Finder, Target, Venue, Wallet, stated};
 use oddsmith_paper::PaperSettings;
@@ -99,7 +99,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
         Papers { rest: edge.rest_url.clone(), built_in, account: signer.address(), credentials: creds.clone() };
     let credentials = Credentials::new(signer.address(), creds).map_err(|error| Failure::Running(error.to_string()))?;
     let clock = Clock::start();
-    let (cards, list) = first_sweep(&edge, clock.now())?;
+    let listed = first_sweep(&edge, clock.now())?;
 
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let predecessor = past.as_ref().map(|past| past.run);
@@ -127,12 +127,7 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
         lanes.push(OwnedInput::Other(Input::Restore(Box::new(restore))));
     }
     lanes.push(OwnedInput::Other(Input::Protocol(protocol)));
-    for card in cards {
-        lanes.push(OwnedInput::Other(Input::Card(Box::new(card))));
-    }
-    if let Some(list) = list {
-        lanes.push(OwnedInput::Other(Input::Listed(list)));
-    }
+    listed.into_iter().for_each(|input| lanes.push(OwnedInput::Other(input)));
     if paper.is_some() {
         for link in [Link::User, Link::Orders] {
             lanes.push(OwnedInput::Other(Input::Link { link, state: LinkState::Up }));
@@ -186,8 +181,8 @@ fn past(data: &DataDir, account: Address, venue: Option<&str>, fresh: bool) -> R
     Ok(history)
 }
 
-/// The markets that are wanted and take orders now, and the list where rules choose from it.
-fn first_sweep(edge: &EdgeSettings, now: Time) -> Result<(Vec<MarketCard>, Option<Box<[MarketFacts]>>), Failure> {
+/// The markets that are wanted and take orders now, and the list where rules choose from it, as inputs.
+fn first_sweep(edge: &EdgeSettings, now: Time) -> Result<Vec<Input<'static>>, Failure> {
     let usage = |error: oddsmith_net::NetError| Failure::Usage(error.to_string());
     let (gamma, rest) = (Target::parse(&edge.gamma_url).map_err(usage)?, Target::parse(&edge.rest_url).map_err(usage)?);
     let mut finder = Finder::new(gamma, rest, Duration::from_millis(edge.side_timeout_ms));
@@ -205,5 +200,6 @@ fn first_sweep(edge: &EdgeSettings, now: Time) -> Result<(Vec<MarketCard>, Optio
         let others = if others.is_empty() { "none".to_owned() } else { others };
         return Err(Failure::Usage(format!("no instance covers a market that takes orders; the venue has: {others}")));
     }
-    Ok((cards, discovery.take_list()))
+    let list = discovery.take_list().map(Input::Listed);
+    Ok(cards.into_iter().map(|card| Input::Card(Box::new(card))).chain(list).collect())
 }
