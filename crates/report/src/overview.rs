@@ -6,7 +6,7 @@ use oddsmith_domain::{Shares, Usdc};
 use serde::Serialize;
 
 use crate::chart::{Brackets, Chart, Ink, Line, escape, lasted};
-use crate::page::{cents, legend, moment, section, table, whole};
+use crate::page::{cents, count, legend, moment, section, table, whole};
 use crate::split::Split;
 
 /// How many markets a trial's table has.
@@ -488,7 +488,7 @@ fn sureness(trial: &Trial, out: &mut String) {
                 range.losing * 100.0
             ),
         };
-        format!("{}: {} markets traded{won}; {sure}.", outcome.assumption, outcome.traded)
+        format!("{}: {} traded{won}; {sure}.", outcome.assumption, count(outcome.traded, "market"))
     };
     for outcome in trial.outcomes.iter().filter(|outcome| outcome.fills > 0) {
         put!(out, "<p>{}</p>\n", escape(&sentence(outcome)));

@@ -282,7 +282,7 @@ fn elapsed(report: &Report) -> Option<f64> {
 }
 
 /// So many of something.
-fn count(n: usize, one: &str) -> String {
+pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 

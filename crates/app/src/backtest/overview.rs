@@ -201,7 +201,7 @@ fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         plan.left_out.iter().map(|(strategy, why)| format!("{strategy} was not run: it {why}.")).collect();
     for (at, cell) in plan.cells.iter().enumerate() {
         if tell::totals(results, at, None).iter().all(|(_, total)| total.orders == 0) {
-            out.push(format!("{} placed no order: why stands on its pages, under what it decided.", cell.title()));
+            out.push(format!("{} placed no order: nothing is known of it.", cell.title()));
         }
     }
     let survey = &plan.survey;
