@@ -105,13 +105,17 @@ impl Plan {
 pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
     plan.clear();
     let mut legs = arrayvec::ArrayVec::<Leg, 128>::new();
-    materialise(input, &mut legs, plan);
+    let mut spare = materialise(input, &mut legs, plan);
 
     let mut kept = arrayvec::ArrayVec::<usize, 128>::new();
     let mut missing = arrayvec::ArrayVec::<Leg, 128>::new();
     for leg in &legs {
-        match keepable(input, leg, &kept) {
-            Some(index) => kept.push(index),
+        match keepable(input, leg, &kept, spare) {
+            Some(index) => {
+                kept.push(index);
+                let i = leg.order.outcome.index();
+                spare[i] -= surplus(&input.working[index].open, leg);
+            }
             None => missing.push(*leg),
         }
     }
@@ -138,7 +142,10 @@ pub fn plan(input: &PlanInput<'_>, plan: &mut Plan) {
 }
 
 /// The working order that may stand for a leg: same token and side, within the tolerances, nearest in price and then in size.
-fn keepable(input: &PlanInput<'_>, leg: &Leg, kept: &[usize]) -> Option<usize> {
+///
+/// A sale that is larger than it should be promises more tokens than the quotes give it: it stays only as far as there are tokens that none
+/// of them needs, or another one would wait for them for good.
+fn keepable(input: &PlanInput<'_>, leg: &Leg, kept: &[usize], spare: [Shares; 2]) -> Option<usize> {
     let policy = &input.policy;
     let tolerance = policy.price_tolerance_ticks.saturating_mul(input.tick.units());
     let distance = |o: &OpenOrder| o.price.units().abs_diff(leg.order.price.units());
@@ -155,10 +162,19 @@ fn keepable(input: &PlanInput<'_>, leg: &Leg, kept: &[usize]) -> Option<usize> {
                 && distance(&o.open) <= tolerance
                 && o.open.size >= input.min_size
                 && o.open.size <= leg.order.size + policy.shrink_tolerance
+                && surplus(&o.open, leg) <= spare[leg.order.outcome.index()]
                 && leg.order.size - o.open.size < policy.top_up_threshold
         })
         .min_by_key(|(_, o)| misfit(&o.open))
         .map(|(index, _)| index)
+}
+
+/// Tokens that a sale promises beyond what its leg gives it.
+fn surplus(order: &OpenOrder, leg: &Leg) -> Shares {
+    match order.side {
+        Side::Buy => Shares::ZERO,
+        Side::Sell => (order.size - leg.order.size).max(Shares::ZERO),
+    }
 }
 
 /// Tokens that no open order has promised. An order that is being cancelled keeps its promise until the cancel is known.
@@ -174,8 +190,8 @@ fn sellable(input: &PlanInput<'_>) -> [Shares; 2] {
     })
 }
 
-/// Turns quotes into orders of tokens: what is held is sold before the complement is bought.
-fn materialise(input: &PlanInput<'_>, legs: &mut arrayvec::ArrayVec<Leg, 128>, plan: &mut Plan) {
+/// Turns quotes into orders of tokens: what is held is sold before the complement is bought. Returns the tokens that no quote needs.
+fn materialise(input: &PlanInput<'_>, legs: &mut arrayvec::ArrayVec<Leg, 128>, plan: &mut Plan) -> [Shares; 2] {
     let buffer = input.policy.safety_buffer;
     let mut free = input.available.map(|a| (a - buffer).max(Shares::ZERO));
     for quote in input.quotes {
@@ -209,6 +225,7 @@ fn materialise(input: &PlanInput<'_>, legs: &mut arrayvec::ArrayVec<Leg, 128>, p
             plan.residuals.push((in_yes.in_yes_terms().0, parts.residual));
         }
     }
+    free
 }
 
 #[cfg(test)]
@@ -302,6 +319,17 @@ mod tests {
         assert_eq!((second.cancels.len(), second.places.len(), second.waits), (0, 0, true));
         let third = planned(&quotes, &[], [20, 0]);
         assert_eq!(show(&third), ["SELL Yes 20 @0.53"]);
+    }
+
+    #[test]
+    fn a_sale_that_is_a_little_too_large_stays_only_if_nobody_needs_the_tokens() {
+        let quotes = [quote(Side::Buy, "0.18", 18), quote(Side::Buy, "0.17", 39)];
+        let old = working(1, Outcome::No, Side::Sell, "0.83", 40);
+        let spare = planned(&quotes, &[old], [0, 58]);
+        assert_eq!((spare.cancels.len(), show(&spare), spare.waits), (0, vec!["SELL No 18 @0.82".to_owned()], false));
+        let short = planned(&quotes, &[old], [0, 57]);
+        assert_eq!((short.cancels.len(), short.waits), (1, true));
+        assert_eq!(show(&planned(&quotes, &[], [0, 57])), ["SELL No 18 @0.82", "SELL No 39 @0.83"]);
     }
 
     #[test]
