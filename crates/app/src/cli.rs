@@ -255,6 +255,9 @@ pub struct RecordArguments {
     /// Compare each market's book with one read by REST every so often; 0 for never.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub check_every: Duration,
+    /// Note each market's book so often, if it looks otherwise than before; 0 for never.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    pub books_every: Duration,
     /// Compare the venue's hash after one change in so many; 1 is after every one.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub hash_one_in: u32,

@@ -5,13 +5,18 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use oddsmith_backtest::recording::{Recording, unwrap};
+use oddsmith_book::PairBook;
+use oddsmith_domain::{MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, Outcome, Time};
 use oddsmith_exchange::scenario::Scenario;
 use oddsmith_exchange::server::{Running, Server, ServerConfig};
-use oddsmith_recorder::{Cause, Certificate, Gap, read_line};
+use oddsmith_polymarket::AssetTable;
+use oddsmith_polymarket::codec::market::MarketDecoder;
+use oddsmith_recorder::{BookNote, Cause, Certificate, Gap, read_line, read_note};
 use serde_json::{Value, json};
 use support::live::{Live, paper_flags};
 use support::trial::http;
@@ -346,6 +351,158 @@ fn files_are_rotated_and_each_can_be_read_by_itself() {
     let report: Value = serde_json::from_str(&proof.out).expect("JSON");
     assert_eq!(report["gaps"], json!([]), "{report}");
     assert!(report["hashes"]["reproduced"].as_u64().expect("a number") > 10, "{report}");
+}
+
+/// What the recorder saw of the books is what anybody sees who makes them again from the raw messages, at the same place in the file.
+#[test]
+fn noted_books_are_those_of_the_raw_messages() {
+    let mut trial = Trial::begin(&[]);
+    sleep(seconds("BOOKS_SECONDS", 12));
+    trial.end();
+    let mut remade = Remade::new(&trial.folder());
+    for file in trial.files() {
+        let mut recording = Recording::open(Path::new(&file)).expect("a recording");
+        while let Some(piece) = recording.next_piece().expect("readable to its end") {
+            remade.line(piece.bytes);
+        }
+    }
+    for market in ["rain-tomorrow", "snow-tomorrow"] {
+        let noted = remade.noted.get(market).copied().unwrap_or(0);
+        assert!(noted >= 5, "{noted} notes of {market}");
+    }
+}
+
+fn seconds(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Books made of frames alone, and compared with every note.
+struct Remade {
+    table: AssetTable,
+    decoder: MarketDecoder,
+    batch: MarketBatch,
+    books: BTreeMap<MarketId, (MarketCard, PairBook)>,
+    noted: BTreeMap<String, u64>,
+}
+
+impl Remade {
+    fn new(folder: &Path) -> Remade {
+        let (mut table, mut books) = (AssetTable::new(), BTreeMap::new());
+        let cards = std::fs::read_to_string(days(folder)[0].join("markets.jsonl")).expect("cards");
+        for (number, line) in (0..).zip(cards.lines()) {
+            let card: Value = serde_json::from_str(line).expect("JSON");
+            let card: MarketCard = serde_json::from_value(card["card"].clone()).expect("a card");
+            table.insert(MarketId(number), &card);
+            books.insert(MarketId(number), (card.clone(), PairBook::new(&card)));
+        }
+        let (decoder, batch) = (MarketDecoder::new(), MarketBatch::default());
+        Remade { table, decoder, batch, books, noted: BTreeMap::new() }
+    }
+
+    fn line(&mut self, bytes: &[u8]) {
+        if let Some((wall_ns, note)) = read_note(bytes) {
+            let of = |(card, _): &&(MarketCard, PairBook)| card.slug == note.market;
+            let (card, book) = self.books.values().find(of).expect("a market of the cards");
+            let remade = BookNote::of(&card.slug, &card.condition.to_string(), &book.glance(Outcome::Yes));
+            assert_eq!(remade, note, "at {wall_ns}");
+            let both = note.spread.is_some() && note.depth_ratio.is_some_and(|ratio| ratio > 0.0);
+            *self.noted.entry(note.market).or_default() += u64::from(both);
+            return;
+        }
+        let Some(kept) = read_line(bytes) else { panic!("no line: {}", String::from_utf8_lossy(bytes)) };
+        let (Some(socket), Some(frame)) = (kept.socket, kept.frame) else { return };
+        let now = Time { mono_ns: kept.wall_ns, wall_ns: kept.wall_ns };
+        self.decoder.decode(&self.table, &frame, &mut self.batch);
+        for event in &self.batch.events {
+            if let Some((_, book)) = self.books.get_mut(&event.market()) {
+                book.apply_event(&self.batch, event, now, MarketSource::Shard(socket));
+            }
+        }
+        // A frame is whole before anybody looks at its book.
+        for market in self.batch.events.iter().map(MarketEvent::market).collect::<BTreeSet<_>>() {
+            if let Some((_, book)) = self.books.get_mut(&market) {
+                book.end_of_frame(now);
+            }
+        }
+    }
+}
+
+/// Prices from outside are written down beside the frames, and a backtest of the recording hands them to the engine as they were.
+#[test]
+fn prices_from_outside_are_recorded_beside_the_frames_and_replayed() {
+    const WITH_PRICE: &str = "
+markets:
+  - slug: series
+    process: { up_down: { coin: btc, price: 100000.0, volatility: 0.00005, window_s: 86400 } }
+    traders: { noise_rate: 8.0, maker_rate: 4.0, half_spread: 0.03 }
+";
+    let scenario = Scenario::parse(WITH_PRICE).expect("a valid scenario");
+    let exchange = Server::start(ServerConfig { scenario, ..ServerConfig::default() }).expect("an exchange");
+    let data = tempfile::tempdir().expect("a folder");
+    let feed = format!("feeds.binance=ws://{}/binance/stream", exchange.addr());
+    let flags = paper_flags(&exchange);
+    let mut words = vec!["--market=btc-updown-*", "--rotate=5s", "--set", feed.as_str()];
+    words.extend(flags.iter().map(String::as_str));
+    let record = || Live::command(data.path(), "record", &words);
+    // Killed in the middle: what goes on is one recording.
+    let live = record();
+    sleep(5);
+    live.signal("KILL");
+    let _ = live.end();
+    let live = record();
+    sleep(7);
+    live.interrupt();
+    let (code, said) = live.end();
+    assert_eq!(code, 0, "{said}");
+
+    let folder = data.path().join("recordings");
+    let (mut prices, mut marks, mut last) = (Vec::new(), 0, 0);
+    let mut files: Vec<PathBuf> = days(&folder)
+        .iter()
+        .flat_map(|day| std::fs::read_dir(day).expect("a folder"))
+        .map(|e| e.expect("an entry").path())
+        .collect();
+    files.retain(|path| path.to_string_lossy().ends_with(".jsonl.zst"));
+    files.sort();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in &files {
+        let mut recording = Recording::open(file).expect("a recording");
+        while let Some(piece) = recording.next_piece().expect("readable to its end") {
+            let kept = read_line(piece.bytes).expect("a line of ours");
+            assert!(kept.wall_ns >= last, "receive times do not go back");
+            last = kept.wall_ns;
+            match (kept.source.as_str(), kept.frame) {
+                ("binance", Some(frame)) if String::from_utf8_lossy(&frame).contains("@bookTicker") => {
+                    let price: Value = serde_json::from_slice(&frame).expect("JSON");
+                    prices.push((kept.wall_ns, price["data"]["b"].as_str().expect("a bid").to_owned()));
+                }
+                ("binance", None) => marks += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(prices.len() > 20 && marks >= 2, "{} prices, {marks} words on the connection", prices.len());
+
+    let folder = folder.to_string_lossy().into_owned();
+    let ran =
+        oddsmith(data.path(), &["backtest", &folder, "--strategies", "reference_maker", "--across-gaps", "--json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let mut replayed: Vec<(u64, String)> = Vec::new();
+    for run in std::fs::read_dir(data.path().join("runs")).expect("runs") {
+        let run = run.expect("an entry").path().to_string_lossy().into_owned();
+        let cat = oddsmith(data.path(), &["journal", "cat", &run, "--kind", "input.reference"]);
+        replayed.extend(cat.out.lines().map(|line| {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            let bid = line["payload"]["Reference"]["bid"].as_str().expect("a bid").to_owned();
+            (line["wall_ns"].as_u64().expect("a time"), bid)
+        }));
+    }
+    let decimal = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    let known: Vec<(u64, String)> = prices.iter().map(|(at, bid)| (*at, decimal(bid))).collect();
+    assert!(replayed.len() > 10, "{} prices reached an engine", replayed.len());
+    for (at, bid) in &replayed {
+        assert!(known.contains(&(*at, decimal(bid))), "{bid} at {at} was recorded");
+    }
 }
 
 #[test]

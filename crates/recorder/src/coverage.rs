@@ -9,6 +9,7 @@ use oddsmith_polymarket::codec::market::MarketDecoder;
 
 use crate::certificate::{Cause, Certificate, SCHEMA_VERSION};
 use crate::checkpoint::{Checkpoint, Followed};
+use crate::envelope::BookNote;
 use crate::hours::{Hour, Hours};
 use crate::watch::{Flow, Watch};
 
@@ -264,6 +265,11 @@ impl Coverage {
                 watch.check = (watch.check.0.complement(), now.mono_ns.saturating_add(self.settings.check_ns));
             }
         }
+    }
+
+    /// Books that look otherwise than when this was last asked, of markets of which nothing is missing now.
+    pub fn notes(&mut self) -> Vec<BookNote> {
+        self.markets.values_mut().filter_map(Watch::note).collect()
     }
 
     /// Books that are to be read by REST, since the last time.

@@ -2,9 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use oddsmith_book::Glance;
+use oddsmith_domain::{Price, Shares};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+/// Who says what the recorder itself says.
+const RECORDER: &str = "recorder";
 
 /// Where a frame came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,73 @@ pub fn mark(out: &mut Vec<u8>, source: Source<'_>, wall_ns: u64, did: &str, why:
     head(out, source, wall_ns);
     let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
     out.extend_from_slice(format!(",\"dir\":{},\"why\":{}}}\n", text(did), text(why)).as_bytes());
+}
+
+/// A market's book at one moment, in YES prices: those of NO are what is left of a dollar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BookNote {
+    /// The market's slug.
+    pub market: String,
+    /// Its condition id.
+    pub condition: String,
+    /// The best bid, in dollars; none when nothing is bid.
+    pub bid: Option<Price>,
+    /// Shares there.
+    pub bid_size: Option<Shares>,
+    /// The best ask, in dollars; none when nothing is offered.
+    pub ask: Option<Price>,
+    /// Shares there.
+    pub ask_size: Option<Shares>,
+    /// From the best bid to the best ask, in dollars.
+    pub spread: Option<Price>,
+    /// Shares on the best levels of the bids.
+    pub bid_depth: Shares,
+    /// Shares on the best levels of the asks.
+    pub ask_depth: Shares,
+    /// Shares bid for each share offered, on these levels, to six places.
+    pub depth_ratio: Option<f64>,
+}
+
+impl BookNote {
+    /// What is to be seen of a book.
+    #[must_use]
+    pub fn of(market: &str, condition: &str, glance: &Glance) -> BookNote {
+        let spread = glance.spread_units().and_then(|units| u16::try_from(units).ok());
+        BookNote {
+            market: market.to_owned(),
+            condition: condition.to_owned(),
+            bid: glance.bid.map(|top| top.price),
+            bid_size: glance.bid.map(|top| top.size),
+            ask: glance.ask.map(|top| top.price),
+            ask_size: glance.ask.map(|top| top.size),
+            spread: spread.and_then(Price::from_units),
+            bid_depth: glance.bid_depth,
+            ask_depth: glance.ask_depth,
+            // Six places, which every reader of JSON reads as they were meant.
+            depth_ratio: glance.depth_ratio().map(|ratio| (ratio * 1e6).round() / 1e6),
+        }
+    }
+}
+
+/// Appends a book as the recorder sees it, behind every frame that it was made of.
+pub fn note(out: &mut Vec<u8>, wall_ns: u64, book: &BookNote) {
+    head(out, Source::Feed(RECORDER), wall_ns);
+    // Texts and numbers always have a JSON form.
+    let text = serde_json::to_string(book).unwrap_or_default();
+    out.extend_from_slice(format!(",\"dir\":\"book\",\"book\":{text}}}\n").as_bytes());
+}
+
+/// Reads what [`note`] wrote: when, and what; `None` for any other line.
+#[must_use]
+pub fn read_note(line: &[u8]) -> Option<(u64, BookNote)> {
+    #[derive(Deserialize)]
+    struct Noted {
+        recv_wall_ns: u64,
+        dir: String,
+        book: BookNote,
+    }
+    let noted: Noted = serde_json::from_slice(line).ok()?;
+    (noted.dir == "book").then_some((noted.recv_wall_ns, noted.book))
 }
 
 fn head(out: &mut Vec<u8>, source: Source<'_>, wall_ns: u64) {
@@ -109,6 +181,18 @@ mod tests {
             assert_eq!((kept.source.as_str(), kept.wall_ns), ("polymarket", 7));
             assert_eq!(kept.frame.as_deref(), Some(frame));
         }
+    }
+
+    #[test]
+    fn a_note_is_no_frame_and_comes_back() {
+        let book = BookNote::of("rain", "0xaa", &Glance::default());
+        let mut out = Vec::new();
+        note(&mut out, 9, &book);
+        assert_eq!(read_note(&out), Some((9, book)));
+        let kept = read_line(&out).expect("a line");
+        assert_eq!((kept.source.as_str(), kept.frame.is_none()), ("recorder", true));
+        mark(&mut out, Source::Socket(0), 9, "down", "");
+        assert!(read_note(&out).is_none());
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod watch;
 pub use certificate::{Cause, Certificate, Checks, Gap, Hashes, SCHEMA_VERSION};
 pub use checkpoint::{Checkpoint, Followed};
 pub use coverage::{Coverage, CoverageSettings, Totals};
-pub use envelope::{Kept, Source, line, mark, read_line};
+pub use envelope::{BookNote, Kept, Source, line, mark, note, read_line, read_note};
 pub use files::{FileError, Files, Layout, Resumed, day_name};
 pub use hours::{Hour, Hours};
 pub use pen::{Limits, Pen, PenState};

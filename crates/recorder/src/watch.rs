@@ -1,10 +1,11 @@
 //! One market under watch: its book, what is proven of it, and the gap under way.
 
-use oddsmith_book::{Applied, HashCheck, HashCounts, HashPolicy, PairBook};
+use oddsmith_book::{Applied, Glance, HashCheck, HashCounts, HashPolicy, PairBook};
 use oddsmith_domain::{AssetId, BookHealth, MarketBatch, MarketCard, MarketEvent, MarketSource, Outcome, Time};
 
 use crate::certificate::{Cause, Gap};
 use crate::checkpoint::Followed;
+use crate::envelope::BookNote;
 use crate::hours::{Hours, add};
 
 /// A batch of changes is taken to have ended when the market has been silent for this long: its frames come at once, but a busy
@@ -33,6 +34,8 @@ pub(crate) struct Watch {
     asked: [u64; 2],
     /// The token that is compared next, and when, on the monotonic clock.
     pub check: (Outcome, u64),
+    /// What was to be seen of the book when it was last noted.
+    noted: Option<Glance>,
 }
 
 /// What a REST book was read for, as far as it matters.
@@ -60,6 +63,7 @@ impl Watch {
             counted: HashCounts::default(),
             asked: [0; 2],
             check: (Outcome::Yes, 0),
+            noted: None,
         }
     }
 
@@ -85,6 +89,18 @@ impl Watch {
             right_ns: self.right_ns,
             gap: self.gap.clone(),
         }
+    }
+
+    /// The book as it is now, if that is known and another one than when it was last noted.
+    pub fn note(&mut self) -> Option<BookNote> {
+        if self.gap.is_some() || self.right_ns.is_none() {
+            return None;
+        }
+        let seen = self.book.glance(Outcome::Yes);
+        if self.noted.replace(seen) == Some(seen) {
+            return None;
+        }
+        Some(BookNote::of(&self.card.slug, &self.card.condition.to_string(), &seen))
     }
 
     pub fn gap(&self) -> Option<&Gap> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oddsmith_exchange::server::Running;
 use oddsmith_recorder::{CoverageSettings, Layout, Limits};
 
 use super::run::{log_to_stderr, print, venue};
@@ -27,6 +28,8 @@ pub fn run(data: &DataDir, arguments: &RecordArguments) -> Result<(), Failure> {
     let (exchange, edge) = venue(&config)?;
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let end = record::run(RecordPlan {
+        sources: config.feeds.sources(&config.engine, exchange.as_ref().map(Running::addr)),
+        books_every: arguments.books_every,
         edge: config.venue.tune(edge, (patterns, Vec::new())),
         markets_per_socket: usize::from(arguments.markets_per_socket),
         layout: Layout {

@@ -243,7 +243,7 @@ impl Driver {
         self.drain_lossless(woken);
         self.outside.glance().await;
         let mut into = IntoLanes { lanes: &mut self.lanes, paper: self.paper.as_mut(), now: woken };
-        self.outside.drain(&mut into, woken);
+        self.outside.drain(&mut into, |_, _| {}, woken);
         self.edge.drain_market(INTAKE_FRAMES, &mut into, woken);
         self.hear_paper(woken);
         loop {

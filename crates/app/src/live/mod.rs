@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use outside::Sources;
+pub use outside::{Outside, PRICES, Sources, TRUTH};
 pub use table::summary;
 
 use std::path::PathBuf;

@@ -13,6 +13,10 @@ use oddsmith_net::{Connected, Intake, NetError, SideThreads, Target, Wire, dial_
 /// How long a connection may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 
+/// What a recording calls the source of prices, and that of match reports.
+pub const PRICES: &str = "binance";
+pub const TRUTH: &str = "truth";
+
 /// Which sources are followed.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -106,21 +110,28 @@ impl Outside {
         progress | self.truth.as_mut().is_some_and(|line| line.wire.poll_io(cx))
     }
 
-    /// Hands over everything that has arrived: the newest price of each symbol, and every report.
-    pub fn drain(&mut self, intake: &mut impl Intake, now: Time) {
+    /// Hands over everything that has arrived: the newest price of each symbol, and every report. `heard` is told every message before,
+    /// with the name of its source.
+    pub fn drain(&mut self, intake: &mut impl Intake, mut heard: impl FnMut(&'static str, &[u8]), now: Time) {
         while let Some(dialed) = self.dialed.pop_front() {
             self.on_dialed(dialed, now);
         }
         if let Some(Line { session, wire, .. }) = &mut self.prices {
             session.on_time(now);
-            let (_, end) = wire.drain(usize::MAX, |text| session.on_text(text, now));
+            let (_, end) = wire.drain(usize::MAX, |text| {
+                heard(PRICES, text);
+                session.on_text(text, now);
+            });
             if let Some(end) = end {
                 session.on_closed(&end.why, now);
             }
         }
         if let Some(Line { session, wire, .. }) = &mut self.truth {
             session.on_time(now);
-            let (_, end) = wire.drain(usize::MAX, |text| session.on_text(text, now));
+            let (_, end) = wire.drain(usize::MAX, |text| {
+                heard(TRUTH, text);
+                session.on_text(text, now);
+            });
             if let Some(end) = end {
                 tracing::warn!(why = end.why, "the source of match reports");
                 session.on_closed(now);

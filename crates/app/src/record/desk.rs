@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oddsmith_domain::{AssetId, ConditionId, LinkState, MarketCard, MarketId, Outcome, Time};
 use oddsmith_net::{Clock, Hearer, Listener, NetError};
-use oddsmith_recorder::{Coverage, Followed, Layout, Pen, PenState, Source, Totals, line, mark};
+use oddsmith_recorder::{Coverage, Followed, Layout, Pen, PenState, Source, Totals, line, mark, note};
 use serde_json::json;
 
 use super::RecordEnd;
@@ -38,12 +38,15 @@ pub struct Desk {
     /// Something happened that must not be forgotten.
     changed: bool,
     gaps: usize,
+    /// How often books are noted, and when next, on the monotonic clock.
+    notes: (u64, u64),
 }
 
 impl Desk {
     /// A desk that follows nothing yet.
-    pub fn new(clock: Clock, coverage: Coverage, pen: Pen, layout: Layout) -> Desk {
+    pub fn new(clock: Clock, coverage: Coverage, pen: Pen, layout: Layout, books_every_ns: u64) -> Desk {
         let period_ns = layout.period(clock.now().wall_ns);
+        let first = if books_every_ns == 0 { u64::MAX } else { clock.now().mono_ns };
         Desk {
             clock,
             coverage,
@@ -57,6 +60,7 @@ impl Desk {
             cards: Vec::new(),
             changed: true,
             gaps: 0,
+            notes: (books_every_ns, first),
         }
     }
 
@@ -118,6 +122,10 @@ impl Desk {
         self.coverage.on_time(now);
         let totals = self.coverage.totals();
         self.changed |= std::mem::replace(&mut self.gaps, totals.gaps + totals.open_gaps) != self.gaps;
+        if self.notes.1 <= now.mono_ns {
+            self.notes.1 = now.mono_ns.saturating_add(self.notes.0);
+            self.note(now);
+        }
         let over = self.coverage.over();
         if !over.is_empty() {
             self.flush();
@@ -183,6 +191,28 @@ impl Desk {
         RecordEnd { root: self.layout.root, under_way, totals, pen, fault }
     }
 
+    fn note(&mut self, now: Time) {
+        for book in self.coverage.notes() {
+            note(&mut self.block, now.wall_ns, &book);
+            self.wrote();
+        }
+    }
+
+    /// A message of a source outside of the venue.
+    pub fn heard(&mut self, source: &'static str, bytes: &[u8]) {
+        line(&mut self.block, Source::Feed(source), self.clock.now().wall_ns, bytes);
+        self.wrote();
+    }
+
+    /// A connection to a source outside of the venue changed.
+    pub fn feed_link(&mut self, source: &'static str, state: &LinkState) {
+        if let Some((did, why)) = changed(state) {
+            tracing::info!(source, did, why, "connection");
+            mark(&mut self.block, Source::Feed(source), self.clock.now().wall_ns, did, why);
+            self.wrote();
+        }
+    }
+
     fn wrote(&mut self) {
         self.lines += 1;
         if self.block.len() >= BLOCK_BYTES {
@@ -201,12 +231,7 @@ impl Hearer for Desk {
 
     fn link(&mut self, socket: u16, state: &LinkState) {
         let now = self.clock.now();
-        let (did, why) = match state {
-            LinkState::Alive => return,
-            LinkState::Up => ("up", ""),
-            LinkState::Silent => ("silent", ""),
-            LinkState::Down(why) => ("down", why.as_str()),
-        };
+        let Some((did, why)) = changed(state) else { return };
         tracing::info!(socket, did, why, "connection");
         mark(&mut self.block, Source::Socket(socket), now.wall_ns, did, why);
         self.wrote();
@@ -235,6 +260,16 @@ impl Hearer for Desk {
 
     fn card(&mut self, card: MarketCard) {
         self.cards.push(card);
+    }
+}
+
+/// What a recording says of a change, if it is one.
+fn changed(state: &LinkState) -> Option<(&'static str, &str)> {
+    match state {
+        LinkState::Alive => None,
+        LinkState::Up => Some(("up", "")),
+        LinkState::Silent => Some(("silent", "")),
+        LinkState::Down(why) => Some(("down", why)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The recorder's driver: sockets, clock and signals around the rooms that know what to write.
 
 mod desk;
+mod feeds;
 mod start;
 mod status;
 
@@ -14,6 +15,7 @@ use oddsmith_recorder::{Certificate, CoverageSettings, Layout, Limits, PenState,
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
+use crate::live::Sources;
 use desk::Desk;
 use start::Started;
 use status::Status;
@@ -31,6 +33,10 @@ const CHECKPOINT_NS: u64 = 5 * Time::SECOND;
 pub struct RecordPlan {
     /// Whom to listen to, and to which markets.
     pub edge: EdgeSettings,
+    /// What is written down besides, of what is outside of the venue.
+    pub sources: Sources,
+    /// How often books are noted; never if zero.
+    pub books_every: Duration,
     /// How many markets share a socket.
     pub markets_per_socket: usize,
     /// Where the files are, and when new ones begin.
@@ -72,7 +78,7 @@ pub fn run(plan: RecordPlan) -> Result<RecordEnd, Failure> {
 }
 
 async fn record(started: Started) -> Result<RecordEnd, Failure> {
-    let Started { clock, mut listener, mut desk, record_for, status_every } = started;
+    let Started { clock, mut listener, mut feeds, mut desk, record_for, status_every } = started;
     let no_signal = |error: std::io::Error| Failure::Running(format!("no signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
@@ -82,13 +88,15 @@ async fn record(started: Started) -> Result<RecordEnd, Failure> {
     let mut status = Status::every(ns(status_every), begun);
     let (mut flush_at, mut look_at, mut checkpoint_at) = (begun.mono_ns, begun.mono_ns, begun.mono_ns);
     let fault = loop {
-        let until = [flush_at, look_at, stop_at].into_iter().min().unwrap_or(look_at);
+        let until = [flush_at, look_at, stop_at, feeds.next_deadline()].into_iter().min().unwrap_or(look_at);
         tokio::select! {
             biased;
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
             () = listener.wait(until) => {}
+            () = feeds.wait() => {}
         }
+        feeds.drain(&mut desk, clock.now()).await;
         listener.drain(INTAKE_FRAMES, &mut desk);
         let now = clock.now();
         desk.settle(&mut listener, now);

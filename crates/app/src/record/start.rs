@@ -10,6 +10,7 @@ use oddsmith_recorder::{Coverage, FileError, Files, Followed, Pen, Resumed, read
 
 use super::RecordPlan;
 use super::desk::Desk;
+use super::feeds::Feeds;
 use crate::failure::Failure;
 
 /// Markets that are named to somebody who asked for one that is not there.
@@ -19,6 +20,7 @@ const NAMED: usize = 10;
 pub struct Started {
     pub clock: Clock,
     pub listener: Listener,
+    pub feeds: Feeds,
     pub desk: Desk,
     pub record_for: Option<Duration>,
     pub status_every: Duration,
@@ -26,19 +28,31 @@ pub struct Started {
 
 /// Finds the markets, opens the files, goes on where an earlier recorder stopped.
 pub fn start(plan: RecordPlan) -> Result<Started, Failure> {
-    let RecordPlan { edge, markets_per_socket, layout, coverage, limits, record_for, status_every } = plan;
+    let RecordPlan {
+        edge,
+        sources,
+        books_every,
+        markets_per_socket,
+        layout,
+        coverage,
+        limits,
+        record_for,
+        status_every,
+    } = plan;
     let clock = Clock::start();
     let cards = first_sweep(&edge, clock.now())?;
     let (files, resumed) = Files::open(layout.clone(), clock.now().wall_ns).map_err(|error| refuse(&error))?;
     let pen = Pen::start(files, limits).map_err(|error| Failure::Running(format!("no thread: {error}")))?;
-    let mut desk = Desk::new(clock, Coverage::new(coverage), pen, layout);
+    let books_every_ns = u64::try_from(books_every.as_nanos()).unwrap_or(u64::MAX);
+    let mut desk = Desk::new(clock, Coverage::new(coverage), pen, layout, books_every_ns);
+    let feeds = Feeds::new(sources, edge.seed, clock.now()).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut listener =
         Listener::new(edge, markets_per_socket, clock).map_err(|error| Failure::Usage(error.to_string()))?;
     match resumed {
         None => desk.follow(&cards, &mut listener, |_| None),
         Some(resumed) => go_on(resumed, &cards, &mut desk, &mut listener)?,
     }
-    Ok(Started { clock, listener, desk, record_for, status_every })
+    Ok(Started { clock, listener, feeds, desk, record_for, status_every })
 }
 
 fn refuse(error: &FileError) -> Failure {
