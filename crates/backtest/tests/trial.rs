@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use oddsmith_backtest::tape::{Assumptions, Form};
+use oddsmith_backtest::tape::{Assumptions, Form, Reel};
 use oddsmith_backtest::trial::{
-    Assumption, Client, Limits, Material, Measured, Recorder, Setting, Stretch, Survey, TrialError, run, survey,
+    Assumption, Client, Limits, Material, Measured, Recorder, Setting, Stretch, Survey, TrialError, run, run_laid_out,
+    survey,
 };
 use oddsmith_domain::{Event, Input, Output, OutputBody, RunId, Time, Usdc};
 use oddsmith_engine::{EngineConfig, InstanceConfig};
@@ -246,5 +247,39 @@ fn the_parts_of_a_profit_sum_to_it_under_every_assumption() {
         let markets: Usdc = measured.markets.values().map(oddsmith_backtest::trial::Profit::total).sum();
         assert_eq!(markets, measured.profit.total());
         assert!(measured.curve.drawdown >= Usdc::ZERO && measured.orders > 10, "{measured:?}");
+    }
+}
+
+#[test]
+fn a_recording_laid_out_in_memory_says_the_same() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut lines = wandering(90);
+    // Something strange, something of another market, half a market, and an end.
+    let strange = format!("{{\"event_type\":\"later\",\"market\":\"{}\"}}", condition());
+    lines.insert(30, line(T0 + 29 * 400 + 1, &strange));
+    let other = change(T0 + 59 * 400 + 1, 40, 60, 5).replace(&token(1), &token(3)).replace(&condition(), "0x1f");
+    lines.insert(60, other);
+    lines.push(resolved(T0 + 90_500, 1));
+    let path = written(dir.path(), "whole.jsonl", &lines);
+    let material = material(&path);
+    let sessions = [
+        Stretch { to_ns: ALL.from_ns + 40 * Time::SECOND, ..ALL },
+        Stretch { from_ns: ALL.from_ns + 45 * Time::SECOND, ..ALL },
+    ];
+    let lay_out =
+        |most| Reel::lay_out(&material.recordings, material.assumptions, most, &mut |_| {}).expect("readable");
+    let reel = lay_out(1 << 30).expect("it is small");
+    assert!(lay_out(10_000).is_none(), "more than that");
+    for assumption in Assumption::ALL {
+        let read = runs(&material, &sessions, assumption);
+        let paper = assumption.apply(&PaperSettings::with(Usdc::from_whole(1_000), 3));
+        let mut played = Runs { paper, told: Vec::new(), measured: Vec::new() };
+        run_laid_out(&reel, &material, &sessions, &mut played).expect("it runs");
+        assert_eq!(played.measured, read.measured);
+        assert!(read.measured.iter().map(|measured| measured.profit.fills).sum::<u64>() > 0);
+        for (played, read) in played.told.iter().zip(&read.told) {
+            assert!(read.borrow().len() > 100);
+            assert_eq!(*played.borrow(), *read.borrow(), "{}", assumption.name());
+        }
     }
 }

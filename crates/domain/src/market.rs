@@ -205,7 +205,7 @@ impl MarketEvent {
 
 /// What one frame held: events in the frame's order, and the levels that its snapshots point into. Reused from frame to
 /// frame, so that decoding allocates nothing once warm.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MarketBatch {
     /// The events, in the frame's order.
     pub events: Vec<MarketEvent>,

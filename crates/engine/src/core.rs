@@ -382,10 +382,7 @@ impl Engine {
     }
 
     fn on_market(&mut self, source: MarketSource, bytes: &[u8], now: Time, out: &mut Vec<Output>) {
-        self.counts.frames += 1;
-        if let MarketSource::Shard(shard) = source {
-            self.shards.entry(shard).or_default().proof = ShardProof::Alive(now);
-        }
+        self.hear_frame(source, now);
         let mut batch = std::mem::take(&mut self.scratch.batch);
         batch.clear();
         let report = self.scratch.market.decode(&self.assets, bytes, &mut batch);
@@ -401,14 +398,19 @@ impl Engine {
             now,
             (&mut self.emit, out),
         );
-        self.watch_lag(source, &batch, now, out);
+        self.on_batch(source, &batch, now, out);
+        self.scratch.batch = batch;
+    }
+
+    pub(crate) fn on_batch(&mut self, source: MarketSource, batch: &MarketBatch, now: Time, out: &mut Vec<Output>) {
+        self.watch_lag(source, batch, now, out);
         let mut touched: Option<MarketId> = None;
         for event in &batch.events {
             let Some(id) = market_of(event) else { continue };
             let Some(market) = self.markets.get_mut(id.index()) else { continue };
             let before = market.health();
             let source = market.source(source);
-            let applied = market.book.apply_event(&batch, event, now, source);
+            let applied = market.book.apply_event(batch, event, now, source);
             if let (MarketSource::Rest, Some(applied)) = (source, applied) {
                 self.shards.entry(id.shard()).or_default().disagrees = applied.difference;
             }
@@ -426,8 +428,7 @@ impl Engine {
         if let Some(id) = touched {
             self.mark(id, now, out);
         }
-        self.compare_reads(source, &batch, now, out);
-        self.scratch.batch = batch;
+        self.compare_reads(source, batch, now, out);
     }
 
     /// Marks a market whose book changed, and whoever looks at it. A shock does not wait for the debounce.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use oddsmith_domain::{Input, MarketSource, Output, Time};
 
-use crate::Engine;
+use crate::{DecodedFrame, Engine};
 
 /// The most market frames of one slice.
 pub const SLICE_FRAMES: usize = 64;
@@ -72,13 +72,37 @@ impl Lanes {
     /// Runs one slice: every lossless input that waits; then market frames, up to [`SLICE_FRAMES`] or [`SLICE_NS`]; then one tick
     /// if the engine wants one or its deadline has come. Returns whether anything is left to do at once.
     pub fn slice(&mut self, engine: &mut Engine, sink: &mut impl Sink) -> bool {
+        self.slice_of_lossless(engine, sink);
+        self.slice_of_frames(engine, sink);
+        self.end_slice(engine, sink)
+    }
+
+    /// Runs the slice that [`Lanes::push_frame`] and [`Lanes::slice`] would run, with a frame that was decoded already. Frames that wait
+    /// come first.
+    pub fn slice_with(&mut self, engine: &mut Engine, sink: &mut impl Sink, frame: &DecodedFrame<'_>) -> bool {
+        if !self.frames.is_empty() {
+            self.push_frame(frame.source, frame.bytes);
+            return self.slice(engine, sink);
+        }
+        self.slice_of_lossless(engine, sink);
+        let now = sink.now();
+        self.outputs.clear();
+        let input = Input::Market { source: frame.source, bytes: frame.bytes };
+        let handle = |outputs: &mut Vec<Output>| engine.handle_decoded(frame, now, outputs);
+        recorded(sink, &input, now, &mut self.outputs, handle);
+        self.end_slice(engine, sink)
+    }
+
+    fn slice_of_lossless(&mut self, engine: &mut Engine, sink: &mut impl Sink) {
         while let Some(input) = self.lossless.pop_front() {
             match &input {
                 OwnedInput::User(bytes) => self.hand_over(engine, sink, &Input::User { bytes }),
                 OwnedInput::Other(input) => self.hand_over(engine, sink, input),
             };
         }
-        self.slice_of_frames(engine, sink);
+    }
+
+    fn end_slice(&mut self, engine: &mut Engine, sink: &mut impl Sink) -> bool {
         let now = sink.now();
         if engine.needs_tick() || engine.next_deadline().is_some_and(|at| at <= now.mono_ns) {
             self.hand_over(engine, sink, &Input::Tick);

@@ -39,6 +39,7 @@ mod causes;
 mod config;
 mod convert;
 mod core;
+mod decoded;
 mod discipline;
 mod doubt;
 pub mod eval;
@@ -80,6 +81,7 @@ mod watchdog;
 
 pub use config::{ConfigError, EngineConfig, InstanceConfig, Planning, Timing};
 pub use core::{Engine, MAX_PLACEMENTS};
+pub use decoded::DecodedFrame;
 pub use lanes::{Lanes, OwnedInput, SLICE_FRAMES, SLICE_NS, Sink};
 pub use listen::Listener;
 pub use oddsmith_execution::facts::Facts;

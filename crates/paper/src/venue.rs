@@ -88,6 +88,8 @@ pub struct PaperVenue {
     pub(crate) markets: BTreeMap<MarketId, Listed>,
     decoder: MarketDecoder,
     batch: MarketBatch,
+    /// The markets of a frame, in memory that is reused.
+    touched: Vec<MarketId>,
     pub(crate) purse: Purse,
     pub(crate) orders: BTreeMap<OrderId, Held>,
     pub(crate) keys: BTreeMap<u64, OrderId>,
@@ -122,6 +124,7 @@ impl PaperVenue {
             markets: BTreeMap::new(),
             decoder: MarketDecoder::new(),
             batch: MarketBatch::default(),
+            touched: Vec::new(),
             orders: BTreeMap::new(),
             keys: BTreeMap::new(),
             last_key: 0,
@@ -256,8 +259,16 @@ impl PaperVenue {
         self.advance(now);
     }
 
+    /// The same for a frame that somebody has decoded already, with the numbers under which markets were learned.
+    pub fn decoded(&mut self, batch: &MarketBatch, now: Time) {
+        self.advance(now);
+        self.apply(batch, now);
+        self.advance(now);
+    }
+
     fn apply(&mut self, batch: &MarketBatch, now: Time) {
-        let (mut touched, mut fills): (Vec<MarketId>, Vec<(MarketId, Fill)>) = (Vec::new(), Vec::new());
+        let mut touched = std::mem::take(&mut self.touched);
+        let mut fills: Vec<(MarketId, Fill)> = Vec::new();
         let (mut found, mut decided, mut newest_ms) = (Vec::new(), Vec::new(), 0);
         for event in &batch.events {
             let (market, stamp_ms) = place_of(event);
@@ -278,12 +289,13 @@ impl PaperVenue {
                 touched.push(market);
             }
         }
-        for market in touched {
+        for market in touched.drain(..) {
             if let Some(book) = self.markets.get_mut(&market).and_then(|listed| listed.book.as_mut()) {
                 book.end_of_frame(&mut found);
                 fills.extend(found.drain(..).map(|fill| (market, fill)));
             }
         }
+        self.touched = touched;
         if newest_ms > 0 {
             self.latency.saw_feed(now.wall_ms().saturating_sub(newest_ms).saturating_mul(Time::MILLI));
         }

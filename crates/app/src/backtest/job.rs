@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use oddsmith_backtest::tape::Reel;
 use oddsmith_backtest::trial::{self, Client, Material, Measured, Recorder, Setting, Stretch, TrialError, Unrecorded};
 use oddsmith_domain::{Input, Output, RunId, Time};
 use oddsmith_paper::PaperSettings;
@@ -23,6 +24,8 @@ const SEGMENT_BYTES: usize = 4 << 20;
 pub struct Job<'j> {
     /// The recordings.
     pub material: &'j Material,
+    /// They, if they were laid out in memory.
+    pub reel: Option<&'j Reel>,
     /// The stretches of time, in order.
     pub sessions: &'j [Stretch],
     /// The engine's configuration as canonical JSON.
@@ -42,7 +45,10 @@ pub struct Job<'j> {
 pub fn carry_out(job: &Job<'_>, counter: &Counter) -> Result<(Done, Option<Record>), Failure> {
     let began = Instant::now();
     let mut steps = Steps { job, counter, sessions: Vec::new(), record: None, run: None, failure: None };
-    let ended = trial::run(job.material, job.sessions, &mut steps);
+    let ended = match job.reel {
+        Some(reel) => trial::run_laid_out(reel, job.material, job.sessions, &mut steps),
+        None => trial::run(job.material, job.sessions, &mut steps),
+    };
     if let Some(failure) = steps.failure {
         return Err(failure);
     }

@@ -16,7 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use oddsmith_backtest::sweep::disjoint;
-use oddsmith_backtest::trial::{Assumption, Stretch};
+use oddsmith_backtest::tape::Reel;
+use oddsmith_backtest::trial::{Assumption, Material, Stretch};
 
 use crate::data::DataDir;
 use crate::failure::Failure;
@@ -25,6 +26,9 @@ use job::Job;
 use plan::Plan;
 use progress::Progress;
 use store::{Done, Store};
+
+/// Recordings are laid out in memory, for all tasks together, when they take no more than this many bytes of it.
+const LAID_OUT: usize = 512 << 20;
 
 /// One piece of work: a cell under an assumption, over stretches that do not overlap.
 struct Task {
@@ -136,6 +140,12 @@ fn carry_out(
     let began = Instant::now();
     let many = plan.cells.len() > 1 || !plan.windows.is_empty();
     let journals = if many { arguments.journals } else { !arguments.no_journals };
+    // A backtest of one configuration is made anew: whoever asks for it wants its journal.
+    let earlier = |task: &Task| store.find(&task.name).filter(|_| many && !arguments.again);
+    let reel = match tasks.iter().any(|task| earlier(task).is_none()) {
+        true => lay_out(plan)?,
+        false => None,
+    };
     let progress = Progress::bar("backtest", plan.survey.counts.entries * tasks.len() as u64);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let collected =
@@ -149,15 +159,14 @@ fn carry_out(
                     if failed.load(Ordering::Relaxed) {
                         return;
                     }
-                    // A backtest of one configuration is made anew: whoever asks for it wants its journal.
-                    let earlier = store.find(&task.name).filter(|_| many && !arguments.again);
+                    let earlier = earlier(task);
                     let reused = earlier.is_some();
                     let done = match earlier {
                         Some(done) => {
                             progress.skip(plan.survey.counts.entries);
                             Ok(done)
                         }
-                        None => one(plan, task, store, journals.then_some(data), &progress),
+                        None => one(plan, (task, reel.as_ref()), store, journals.then_some(data), &progress),
                     };
                     let mut all = collected.lock().unwrap_or_else(PoisonError::into_inner);
                     match done {
@@ -191,9 +200,19 @@ fn carry_out(
     Ok((results, effort))
 }
 
+/// The recordings in memory, if they fit.
+fn lay_out(plan: &Plan) -> Result<Option<Reel>, Failure> {
+    let progress = Progress::bar("reading", plan.survey.counts.entries);
+    let counter = progress.counter();
+    let Material { recordings, assumptions, .. } = &plan.material;
+    let reel = Reel::lay_out(recordings, *assumptions, LAID_OUT, &mut |_| counter.one());
+    progress.end();
+    reel.map_err(|error| Failure::Answer(error.to_string()))
+}
+
 fn one(
     plan: &Plan,
-    task: &Task,
+    (task, reel): (&Task, Option<&Reel>),
     store: &Store,
     journals: Option<&DataDir>,
     progress: &Progress,
@@ -205,6 +224,7 @@ fn one(
     let engine = cell.engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let job = Job {
         material: &plan.material,
+        reel,
         sessions: &task.stretches,
         engine: &engine,
         paper: task.assumption.apply(&plan.paper),

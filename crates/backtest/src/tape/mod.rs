@@ -24,6 +24,7 @@ mod frames;
 mod journal;
 mod listed;
 mod outside;
+mod reel;
 mod roster;
 mod table;
 
@@ -38,6 +39,8 @@ use crate::recording::RecordingError;
 pub use catalog::{Catalogued, Form, catalog};
 use entry::Draft;
 pub use entry::{Entry, MarketNo, What};
+pub use reel::Reel;
+pub(crate) use reel::{Moment, Moments, market_of};
 pub(crate) use roster::venue_ns;
 pub use roster::{Assumed, Assumptions, Roster};
 pub(crate) use table::levels;
@@ -204,6 +207,15 @@ impl Tape {
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.reading.roster
+    }
+
+    /// Remembers what is learned of markets, for [`Tape::take_learned`].
+    fn remember(&mut self) {
+        self.reading.roster.remember();
+    }
+
+    fn take_learned(&mut self) -> Vec<(MarketNo, roster::Known)> {
+        self.reading.roster.take_learned()
     }
 
     /// What was come across so far.

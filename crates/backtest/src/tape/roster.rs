@@ -35,8 +35,8 @@ pub struct Assumed {
 }
 
 /// What is known of one market.
-#[derive(Debug)]
-struct Known {
+#[derive(Clone, Debug)]
+pub(super) struct Known {
     condition: ConditionId,
     /// Its card, when a journal or a source of this crate has stated it whole.
     card: Option<MarketCard>,
@@ -54,11 +54,38 @@ pub struct Roster {
     markets: Vec<Known>,
     by_condition: HashMap<ConditionId, MarketNo>,
     listed: HashMap<ConditionId, Listed>,
+    /// The markets of which something was learned, when somebody wants to know.
+    learned: Option<Vec<MarketNo>>,
 }
 
 impl Roster {
     pub(super) fn new(assumptions: Assumptions) -> Roster {
-        Roster { assumptions, markets: Vec::new(), by_condition: HashMap::new(), listed: HashMap::new() }
+        Roster { assumptions, markets: Vec::new(), by_condition: HashMap::new(), listed: HashMap::new(), learned: None }
+    }
+
+    /// Remembers from now on of which markets something is learned, beginning with those that are known already.
+    pub(super) fn remember(&mut self) {
+        self.learned = Some((0..self.markets.len()).map(|index| MarketNo(index as u32)).collect());
+    }
+
+    /// What was learned since this was asked for last, each market as it is known now.
+    pub(super) fn take_learned(&mut self) -> Vec<(MarketNo, Known)> {
+        let learned = self.learned.as_mut().map(std::mem::take).unwrap_or_default();
+        learned.into_iter().filter_map(|no| Some((no, self.markets.get(no.index())?.clone()))).collect()
+    }
+
+    /// Takes what another roster has learned. Markets come in the order of their numbers.
+    pub(super) fn relearn(&mut self, no: MarketNo, known: &Known) {
+        match self.markets.get_mut(no.index()) {
+            Some(market) => market.clone_from(known),
+            None => self.markets.push(known.clone()),
+        }
+    }
+
+    fn note(&mut self, no: MarketNo) {
+        if let Some(learned) = &mut self.learned {
+            learned.push(no);
+        }
     }
 
     /// Reads the list of markets that lies beside a recording, if there is one.
@@ -112,6 +139,7 @@ impl Roster {
         if let Some(market) = self.markets.get_mut(no.index()) {
             market.card = Some(card.clone());
         }
+        self.note(no);
         no
     }
 
@@ -132,6 +160,7 @@ impl Roster {
             min_size: None,
             neg_risk: false,
         });
+        self.note(no);
         no
     }
 
@@ -188,7 +217,11 @@ impl Roster {
         market.tick = market.tick.or_else(|| Tick::parse(text("tick_size")).ok());
         market.min_size = market.min_size.or_else(|| Shares::parse(text("min_order_size")).ok());
         market.neg_risk |= element["neg_risk"].as_bool().unwrap_or(false);
-        before != (market.tokens.len(), market.tick, market.min_size, market.neg_risk)
+        let learned = before != (market.tokens.len(), market.tick, market.min_size, market.neg_risk);
+        if learned {
+            self.note(no);
+        }
+        learned
     }
 }
 

@@ -1,18 +1,17 @@
 //! The engine at a venue on paper, through one session of a tape.
 
-use std::collections::HashMap;
-
 use oddsmith_domain::{
-    Action, ActionSeq, Command, Input, Link, LinkState, MarketId, MarketSource, Output, OutputBody, RunId, Setup, Time,
+    Action, ActionSeq, Command, Input, Link, LinkState, MarketBatch, MarketId, MarketSource, Output, OutputBody, RunId,
+    Setup, Time,
 };
-use oddsmith_engine::{Engine, Lanes, OwnedInput, Sink};
+use oddsmith_engine::{DecodedFrame, Engine, Lanes, OwnedInput, Sink};
 use oddsmith_paper::{PaperInput, PaperSettings, PaperVenue};
 use oddsmith_report::Record;
 
 use super::carry::Carry;
 use super::measure::{Measure, Measured};
 use super::{Recorder, TrialError};
-use crate::tape::{Entry, MarketNo, Roster, What};
+use crate::tape::{MarketNo, Moment, Roster, What, market_of};
 
 /// A connection that carried something lately answers pings this often.
 const ALIVE_NS: u64 = 2 * Time::SECOND;
@@ -42,11 +41,23 @@ pub(super) struct Desk {
     lanes: Lanes,
     venue: PaperVenue,
     notes: Notes,
-    /// The engine's numbers of the tape's markets; `None` for one that it did not take up.
-    taken: HashMap<MarketNo, Option<MarketId>>,
+    /// By the tape's number of a market: whether it was taken up, and under which number of the engine's.
+    taken: Vec<Taken>,
     shards: u16,
     last_frame: u64,
     next_alive: u64,
+}
+
+/// Whether the engine takes part in a market of the tape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Taken {
+    /// It was not told of it yet.
+    #[default]
+    Untold,
+    /// It did not take it up.
+    Left,
+    /// It did, under this number.
+    Up(MarketId),
 }
 
 /// Hears everything that goes in and comes out.
@@ -59,6 +70,10 @@ struct Notes {
 }
 
 impl Sink for Notes {
+    fn now(&mut self) -> Time {
+        self.now
+    }
+
     fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
         self.faulty |= !self.recorder.record(input, now, outputs);
         self.measure.record(input, now, outputs);
@@ -67,10 +82,6 @@ impl Sink for Notes {
                 self.actions.push((ActionSeq(output.seq), action.clone()));
             }
         }
-    }
-
-    fn now(&mut self) -> Time {
-        self.now
     }
 }
 
@@ -87,7 +98,7 @@ impl Desk {
                 actions: Vec::new(),
                 faulty: false,
             },
-            taken: HashMap::new(),
+            taken: Vec::new(),
             shards: 0,
             last_frame: 0,
             next_alive: u64::MAX,
@@ -112,53 +123,91 @@ impl Desk {
     }
 
     /// Takes what was received, at its time.
-    pub(super) fn take(&mut self, entry: &Entry, roster: &Roster, carry: &Carry) -> Result<(), TrialError> {
+    pub(super) fn take(&mut self, moment: &Moment<'_>, carry: &Carry) -> Result<(), TrialError> {
+        let Moment { entry, roster, decoded } = *moment;
         self.go_to(entry.at_ns);
+        let mut settled = false;
         match &entry.what {
             What::Frame(source) => {
                 for no in &entry.markets {
                     self.introduce(*no, roster, carry, entry.news);
                 }
-                let id = entry.markets.iter().find_map(|no| self.taken.get(no).copied().flatten());
+                let id = entry.markets.iter().find_map(|no| self.number(*no));
                 if let Some(id) = id {
-                    self.frame(*source, id, &entry.bytes);
+                    match decoded.filter(|batch| self.is_numbered_alike(batch)) {
+                        Some(batch) => settled = self.decoded_frame(*source, id, &entry.bytes, batch),
+                        None => self.frame(*source, id, &entry.bytes),
+                    }
                 }
             }
             What::Card => {
                 for no in &entry.markets {
-                    if self.taken.contains_key(no) {
+                    if self.taken(*no) != Taken::Untold {
                         self.introduce(*no, roster, carry, true);
                     }
                 }
             }
             What::Input(input) => self.push((**input).clone()),
             What::Decided(pays) => {
-                for id in entry.markets.iter().filter_map(|no| self.taken.get(no).copied().flatten()) {
-                    self.venue.resolve(id, *pays, self.notes.now);
+                for no in &entry.markets {
+                    if let Some(id) = self.number(*no) {
+                        self.venue.resolve(id, *pays, self.notes.now);
+                    }
                 }
             }
         }
-        self.settle();
+        if !settled {
+            self.settle();
+        }
         if self.notes.faulty { Err(TrialError::Journal) } else { Ok(()) }
     }
 
+    fn taken(&self, no: MarketNo) -> Taken {
+        self.taken.get(no.index()).copied().unwrap_or_default()
+    }
+
+    fn number(&self, no: MarketNo) -> Option<MarketId> {
+        if let Taken::Up(id) = self.taken(no) { Some(id) } else { None }
+    }
+
+    /// Whether everything in a batch is of markets that the engine has under the numbers of the tape, so that decoding the frame
+    /// would say the same.
+    fn is_numbered_alike(&self, batch: &MarketBatch) -> bool {
+        batch.events.iter().map(market_of).all(|id| self.number(MarketNo(id.0)) == Some(id))
+    }
+
     fn frame(&mut self, source: MarketSource, id: MarketId, bytes: &[u8]) {
-        let now = self.notes.now;
-        let source = match source {
-            MarketSource::Rest => MarketSource::Rest,
-            MarketSource::Shard(_) => {
-                (self.last_frame, self.next_alive) = (now.mono_ns, now.mono_ns + ALIVE_NS);
-                MarketSource::Shard(id.shard())
-            }
-        };
-        self.venue.frame(bytes, now);
+        let source = self.hear(source, id);
+        self.venue.frame(bytes, self.notes.now);
         self.hear_venue();
         self.lanes.push_frame(source, bytes);
     }
 
+    /// The same, with what the frame says, and the slice in which the engine takes it. Whether nothing is left to do now.
+    fn decoded_frame(&mut self, source: MarketSource, id: MarketId, bytes: &[u8], batch: &MarketBatch) -> bool {
+        let source = self.hear(source, id);
+        self.venue.decoded(batch, self.notes.now);
+        self.hear_venue();
+        let more = self.lanes.slice_with(&mut self.engine, &mut self.notes, &DecodedFrame { source, bytes, batch });
+        self.carry_out();
+        !more && self.lanes.waiting() == (0, 0)
+    }
+
+    /// Something came on a connection, which therefore lives; the source as the engine knows it.
+    fn hear(&mut self, source: MarketSource, id: MarketId) -> MarketSource {
+        match source {
+            MarketSource::Rest => MarketSource::Rest,
+            MarketSource::Shard(_) => {
+                let now = self.notes.now.mono_ns;
+                (self.last_frame, self.next_alive) = (now, now + ALIVE_NS);
+                MarketSource::Shard(id.shard())
+            }
+        }
+    }
+
     /// Tells engine and venue of a market, the first time that something of it comes, and when its card has changed.
     fn introduce(&mut self, no: MarketNo, roster: &Roster, carry: &Carry, changed: bool) {
-        let known = self.taken.contains_key(&no);
+        let known = self.taken(no) != Taken::Untold;
         if known && !changed {
             return;
         }
@@ -168,7 +217,10 @@ impl Desk {
         self.settle();
         let found = self.engine.cards().find(|(_, card)| card.condition == condition);
         let found = found.map(|(id, card)| (id, card.clone()));
-        self.taken.insert(no, found.as_ref().map(|(id, _)| *id));
+        if self.taken.len() <= no.index() {
+            self.taken.resize(no.index() + 1, Taken::Untold);
+        }
+        self.taken[no.index()] = found.as_ref().map_or(Taken::Left, |(id, _)| Taken::Up(*id));
         let Some((id, card)) = found else { return };
         self.venue.learn(id, &card);
         self.notes.measure.name(id, &card.slug);
@@ -230,17 +282,22 @@ impl Desk {
     fn settle(&mut self) {
         loop {
             let more = self.lanes.slice(&mut self.engine, &mut self.notes);
-            let now = self.notes.now;
-            let mut actions = std::mem::take(&mut self.notes.actions);
-            for (seq, action) in actions.drain(..) {
-                self.venue.act(seq, &action, now);
-            }
-            self.notes.actions = actions;
-            self.hear_venue();
+            self.carry_out();
             if !more && self.lanes.waiting() == (0, 0) {
                 return;
             }
         }
+    }
+
+    /// Gives the venue what the engine wants done.
+    fn carry_out(&mut self) {
+        let now = self.notes.now;
+        let mut actions = std::mem::take(&mut self.notes.actions);
+        for (seq, action) in actions.drain(..) {
+            self.venue.act(seq, &action, now);
+        }
+        self.notes.actions = actions;
+        self.hear_venue();
     }
 
     /// Ends the session: the last mids are what is held is worth, then everything is cancelled.

@@ -18,7 +18,7 @@ use oddsmith_domain::{Input, Output, Time};
 use oddsmith_report::Record;
 use thiserror::Error;
 
-use crate::tape::{Assumptions, Form, MarketNo, Roster, Tape, TapeError};
+use crate::tape::{Assumptions, Form, MarketNo, Moments, Reel, Roster, Tape, TapeError};
 use crate::verify::VerifyError;
 pub use bootstrap::{Interval, bootstrap};
 pub use bracket::Assumption;
@@ -113,11 +113,34 @@ pub struct Material {
 /// [`TrialError`] when a recording cannot be read, a session cannot be written down, or the client does not want to go on.
 pub fn run(material: &Material, sessions: &[Stretch], client: &mut dyn Client) -> Result<(), TrialError> {
     let mut tape = Tape::open(&material.recordings, material.assumptions)?;
+    through(&mut tape, material, sessions, client)
+}
+
+/// The same over the same recordings, which somebody has laid out in memory. What comes of it is the same, too.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_laid_out(
+    reel: &Reel,
+    material: &Material,
+    sessions: &[Stretch],
+    client: &mut dyn Client,
+) -> Result<(), TrialError> {
+    through(&mut reel.play(), material, sessions, client)
+}
+
+fn through(
+    moments: &mut impl Moments,
+    material: &Material,
+    sessions: &[Stretch],
+    client: &mut dyn Client,
+) -> Result<(), TrialError> {
     let mut carry = Carry::default();
     let (mut open_holes, mut next_hole) = (Vec::new(), 0);
     let (mut at, mut last_ns) = (0, 0);
     let mut desk: Option<Desk> = None;
-    while let Some((entry, roster)) = tape.next_with_roster()? {
+    while let Some(moment) = moments.next_moment()? {
+        let (entry, roster) = (moment.entry, moment.roster);
         if !client.go_on() {
             return Err(TrialError::Interrupted);
         }
@@ -141,7 +164,7 @@ pub fn run(material: &Material, sessions: &[Stretch], client: &mut dyn Client) -
                     desk.insert(Desk::open(&setting, session.from_ns, recorder))
                 }
             };
-            desk.take(entry, roster, &carry)?;
+            desk.take(&moment, &carry)?;
         }
         // Books are carried on only for a session that will begin in their middle.
         let until = sessions.get(at + 1).map_or(session.from_ns, |next| next.from_ns);

@@ -170,6 +170,10 @@ impl<'s> Desk<'s> {
                 let (side, units, micros) = (half(order.buys), order.cents as u16 * 100, order.lots as i64 * 10_000);
                 let mut takes = Vec::new();
                 let taken = self.matching.plan(side, units, micros, &mut takes);
+                self.outcome.placed += 1;
+                if taken > 0 && order.post_only {
+                    return;
+                }
                 self.matching.commit(side, &takes);
                 if taken > 0 {
                     self.filled[number] = true;
@@ -178,7 +182,6 @@ impl<'s> Desk<'s> {
                 if taken < micros {
                     self.matching.rest(side, number as u64, units, micros - taken);
                 }
-                self.outcome.placed += 1;
             }
             Deed::Cancel(number) => {
                 let order = self.script.orders[number];

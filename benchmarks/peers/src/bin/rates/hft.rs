@@ -51,7 +51,8 @@ pub enum Depth {
 
 impl Peer {
     pub fn new(stream: &Stream) -> Peer {
-        let opening = stream.opening.iter().map(|&(bid, cents, lots)| event(BEGIN_MS, Kind::Level { bid }, cents, lots));
+        let opening =
+            stream.opening.iter().map(|&(bid, cents, lots)| event(BEGIN_MS, Kind::Level { bid }, cents, lots));
         let rest = stream.events.iter().map(|&Event { at_ms, kind, cents, lots, .. }| event(at_ms, kind, cents, lots));
         let events: Vec<PeerEvent> = opening.chain(rest).collect();
         Peer { data: Data::from_data(&events) }
@@ -121,7 +122,8 @@ where
         Deed::Place(number) => {
             let order = script.orders[number];
             let (id, price, size) = (number as u64, order.cents as f64 / 100.0, order.lots as f64 / 100.0);
-            let (life, kind) = (TimeInForce::GTC, OrdType::Limit);
+            let life = if order.post_only { TimeInForce::GTX } else { TimeInForce::GTC };
+            let kind = OrdType::Limit;
             let sent = match order.buys {
                 true => bot.submit_buy_order(0, id, price, size, life, kind, false),
                 false => bot.submit_sell_order(0, id, price, size, life, kind, false),

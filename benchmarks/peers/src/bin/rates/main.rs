@@ -1,5 +1,6 @@
 //! Event rates of backtests: ours beside hftbacktest's and nautilus-backtest's. See benchmarks/README.md.
 
+mod clock;
 mod core;
 mod hft;
 #[cfg(feature = "nautilus")]
@@ -10,7 +11,7 @@ mod stream;
 
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
@@ -57,15 +58,16 @@ impl<'a> Contender<'a> {
 
     fn timed(name: &'static str, work: impl Fn() -> Result<Outcome> + 'a) -> Contender<'a> {
         Contender::new(name, move || {
-            let start = Instant::now();
+            let start = clock::Clock::start();
             let outcome = work()?;
             Ok((outcome, start.elapsed()))
         })
     }
 }
 
-const WHOLE: &str = "oddsmith: whole backtest";
-const BOTH: &str = "oddsmith: whole, both tokens told";
+const WHOLE: &str = "oddsmith: backtest";
+const FILE: &str = "oddsmith: backtest, from the file";
+const BOTH: &str = "oddsmith: the same, both tokens told";
 const CORE: &str = "oddsmith: books and matching";
 const ROI: &str = "hftbacktest: ROIVector";
 const HASH: &str = "hftbacktest: HashMap";
@@ -102,13 +104,15 @@ fn go(arguments: &Arguments) -> Result<usize> {
     let script = Rc::new(whole.script()?);
     both.script()?;
     println!("{} events, {} orders of ours to follow", stream.events.len(), script.orders.len());
+    let reel = whole.lay_out()?;
     let core = core::Core::new(&stream)?;
     let hft = hft::Peer::new(&stream);
     #[cfg(feature = "nautilus")]
     let nautilus = nautilus::Peer::new(&stream);
     let mut contenders = vec![
-        Contender::timed(WHOLE, || whole.run()),
-        Contender::timed(BOTH, || both.run()),
+        Contender::timed(WHOLE, || whole.run(Some(&reel))),
+        Contender::timed(FILE, || whole.run(None)),
+        Contender::timed(BOTH, || both.run(None)),
         Contender::timed(CORE, || Ok(core.run(&script))),
         Contender::timed(ROI, || hft.run(&script, hft::Depth::RoiVector)),
         Contender::timed(HASH, || hft.run(&script, hft::Depth::HashMap)),

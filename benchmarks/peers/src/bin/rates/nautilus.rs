@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::{self, Debug};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use nautilus_backtest::config::{BacktestEngineConfig, SimulatedVenueConfig};
@@ -24,6 +24,7 @@ use nautilus_model::types::{Currency, Money, Price, Quantity};
 use nautilus_trading::nautilus_strategy;
 use nautilus_trading::strategy::{Strategy, StrategyConfig, StrategyCore};
 
+use crate::clock::Clock;
 use crate::ours::ENTRY_MS;
 use crate::script::{Deed, Outcome, Script};
 use crate::stream::{BEGIN_MS, Event, FEED_MS, Kind, Stream};
@@ -137,7 +138,7 @@ impl Peer {
         engine.add_strategy(Follower::new(id, script.clone(), noted.clone()))?;
         engine.add_data(self.data.clone(), None, true, false)?;
         engine.sort_data();
-        let start = Instant::now();
+        let start = Clock::start();
         engine.run(None, None, None, false)?;
         let took = start.elapsed();
         let noted = noted.borrow();
@@ -202,7 +203,7 @@ impl Follower {
             price(order.cents),
             Some(TimeInForce::Gtc),
             None,
-            None,
+            Some(order.post_only),
             None,
             None,
             None,

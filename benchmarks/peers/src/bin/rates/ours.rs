@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Result;
-use oddsmith_backtest::tape::{Assumptions, Form};
-use oddsmith_backtest::trial::{self, Client, Limits, Material, Measured, Recorder, Setting, Stretch, TrialError, Unrecorded};
+use oddsmith_backtest::tape::{Assumptions, Form, Reel};
+use oddsmith_backtest::trial::{
+    self, Client, Limits, Material, Measured, Recorder, Setting, Stretch, TrialError, Unrecorded,
+};
 use oddsmith_domain::{
-    Action, ConditionId, Event, FeeSchedule, Input, MarketCard, OrderId, Outcome as Token, Output, OutputBody, PlaceOrder, RunId,
-    Shares, Side, Tick, Time, TokenId, Usdc,
+    Action, ConditionId, Event, FeeSchedule, Input, MarketCard, OrderId, Outcome as Token, Output, OutputBody,
+    PlaceOrder, RunId, Shares, Side, Tick, Time, TokenId, Usdc,
 };
 use oddsmith_engine::{EngineConfig, InstanceConfig};
 use oddsmith_paper::PaperSettings;
@@ -73,6 +75,11 @@ impl Recorder for Listening {
                 OutputBody::Action(Action::Cancel { order, .. }) => {
                     told.orders.entry(*order).and_modify(|order| order.cancel_ns = Some(now.wall_ns));
                 }
+                OutputBody::Action(Action::CancelMarket { .. } | Action::CancelAll) => {
+                    for order in told.orders.values_mut() {
+                        order.cancel_ns.get_or_insert(now.wall_ns);
+                    }
+                }
                 OutputBody::Event(Event::Fill { order, .. }) => {
                     told.filled.insert(*order);
                 }
@@ -95,6 +102,7 @@ fn order(place: &PlaceOrder, now: Time) -> Order {
         buys,
         cents: u64::from(price.units()) / 100,
         lots: place.size.micros() as u64 / 10_000,
+        post_only: place.post_only,
     }
 }
 
@@ -145,7 +153,7 @@ impl Ours {
         Ok(Ours { path, session, filled: Cell::new(0) })
     }
 
-    fn trial(&self, told: Option<Rc<RefCell<Told>>>) -> Result<Measured> {
+    fn trial(&self, told: Option<Rc<RefCell<Told>>>, reel: Option<&Reel>) -> Result<Measured> {
         let paper = PaperSettings {
             queue: QueueModel::RiskAverse,
             latency: LatencyModel::Constant {
@@ -157,20 +165,33 @@ impl Ours {
             ..PaperSettings::with(Usdc::from_whole(1_000_000), 7)
         };
         let material = Material {
-            recordings: vec![(self.path.clone(), Form::Frames)],
+            recordings: self.recordings(),
             assumptions: Assumptions::default(),
             limits: Limits::default(),
             holes: Vec::new(),
         };
         let mut once = Once { paper, told, measured: None };
-        trial::run(&material, &[self.session], &mut once)?;
+        match reel {
+            Some(reel) => trial::run_laid_out(reel, &material, &[self.session], &mut once)?,
+            None => trial::run(&material, &[self.session], &mut once)?,
+        }
         once.measured.ok_or_else(|| anyhow::anyhow!("the session did not end"))
+    }
+
+    fn recordings(&self) -> Vec<(PathBuf, Form)> {
+        vec![(self.path.clone(), Form::Frames)]
+    }
+
+    /// The recording as every configuration and assumption of one command runs over it.
+    pub fn lay_out(&self) -> Result<Reel> {
+        let reel = Reel::lay_out(&self.recordings(), Assumptions::default(), usize::MAX, &mut |_| {})?;
+        reel.ok_or_else(|| anyhow::anyhow!("there is room for everything"))
     }
 
     /// Runs once with open ears, so that the peers can do the same orders.
     pub fn script(&self) -> Result<Script> {
         let told = Rc::new(RefCell::new(Told::default()));
-        self.trial(Some(told.clone()))?;
+        self.trial(Some(told.clone()), None)?;
         let told = told.borrow();
         let end_ns = self.session.to_ns;
         let mut orders: Vec<Order> = told.orders.values().filter(|order| order.place_ns < end_ns).copied().collect();
@@ -180,8 +201,9 @@ impl Ours {
         Ok(Script::new(orders))
     }
 
-    pub fn run(&self) -> Result<Outcome> {
-        let measured = self.trial(None)?;
+    /// Runs over the file, or over what was laid out of it.
+    pub fn run(&self, reel: Option<&Reel>) -> Result<Outcome> {
+        let measured = self.trial(None, reel)?;
         let (placed, filled) = (measured.orders as usize, self.filled.get());
         Ok(Outcome { placed, filled, shares: measured.shares.to_f64() })
     }

@@ -13,6 +13,8 @@ pub struct Order {
     pub cents: u64,
     /// Its size, in hundredths of a share.
     pub lots: u64,
+    /// Whether it must not match at once.
+    pub post_only: bool,
 }
 
 /// Something to do.

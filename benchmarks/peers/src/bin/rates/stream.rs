@@ -68,8 +68,7 @@ const ASK: usize = 1;
 
 impl Book {
     fn new(seed: u64) -> Book {
-        let mut book =
-            Book { sizes: [[0; 101]; 2], best: [49, 51], draw: Draw(seed | 1), owed: VecDeque::new() };
+        let mut book = Book { sizes: [[0; 101]; 2], best: [49, 51], draw: Draw(seed | 1), owed: VecDeque::new() };
         for far in 0..DEPTH {
             for (side, cents) in [(BID, 49 - far), (ASK, 51 + far)] {
                 let lots = book.some_lots();
@@ -95,7 +94,8 @@ impl Book {
     /// The far end of a side is kept `DEPTH` levels from its best price.
     fn tend_far_end(&mut self, side: usize) {
         let best = self.best[side];
-        let (last, beyond) = if side == BID { (best - DEPTH + 1, best - DEPTH) } else { (best + DEPTH - 1, best + DEPTH) };
+        let (last, beyond) =
+            if side == BID { (best - DEPTH + 1, best - DEPTH) } else { (best + DEPTH - 1, best + DEPTH) };
         if self.sizes[side][last as usize] == 0 {
             let lots = self.some_lots();
             self.set(side, last, lots);
@@ -235,11 +235,7 @@ fn opening(stream: &Stream) -> String {
             r#"{{"event_type":"book","market":"{CONDITION}","asset_id":"{token}","timestamp":"{BEGIN_MS}","bids":[{bids}],"asks":[{asks}],"tick_size":"0.01","min_order_size":"5"}}"#
         )
     };
-    format!(
-        "[{},{}]",
-        book(YES, side(true, false), side(false, false)),
-        book(NO, side(false, true), side(true, true))
-    )
+    format!("[{},{}]", book(YES, side(true, false), side(false, false)), book(NO, side(false, true), side(true, true)))
 }
 
 fn frame(event: &Event, both: bool) -> String {
