@@ -1,24 +1,22 @@
-//! Event rates of backtests: ours beside hftbacktest's and nautilus-backtest's. See benchmarks/README.md.
+//! Event rates of backtests: ours beside hftbacktest's. See benchmarks/README.md.
 
 mod clock;
 mod core;
 mod hft;
-#[cfg(feature = "nautilus")]
-mod nautilus;
 mod ours;
 mod script;
 mod stream;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
 
+use clock::Clock;
 use script::Outcome;
 
-/// Runs one synthetic stream through our backtest and those of the peers, in turns, and prints ratios.
+/// Runs one synthetic stream through our backtest and the peer's, in turns, and prints ratios.
 #[derive(Parser)]
 struct Arguments {
     /// Only contenders whose name holds one of these.
@@ -35,12 +33,15 @@ struct Arguments {
     /// The seed of the stream.
     #[arg(long, default_value_t = 2_026)]
     seed: u64,
+    /// Write the stream and the orders into this folder, for peers of other languages, and do nothing else.
+    #[arg(long)]
+    write: Option<PathBuf>,
     /// Fail when a bar is missed.
     #[arg(long)]
     check: bool,
 }
 
-type Work<'a> = Box<dyn Fn() -> Result<(Outcome, Duration)> + 'a>;
+type Work<'a> = Box<dyn Fn() -> Result<Outcome> + 'a>;
 
 /// Somebody who runs the stream.
 struct Contender<'a> {
@@ -52,16 +53,8 @@ struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    fn new(name: &'static str, work: impl Fn() -> Result<(Outcome, Duration)> + 'a) -> Contender<'a> {
+    fn new(name: &'static str, work: impl Fn() -> Result<Outcome> + 'a) -> Contender<'a> {
         Contender { name, work: Box::new(work), outcome: Outcome::default(), times: Vec::new() }
-    }
-
-    fn timed(name: &'static str, work: impl Fn() -> Result<Outcome> + 'a) -> Contender<'a> {
-        Contender::new(name, move || {
-            let start = clock::Clock::start();
-            let outcome = work()?;
-            Ok((outcome, start.elapsed()))
-        })
     }
 }
 
@@ -71,18 +64,9 @@ const BOTH: &str = "oddsmith: the same, both tokens told";
 const CORE: &str = "oddsmith: books and matching";
 const ROI: &str = "hftbacktest: ROIVector";
 const HASH: &str = "hftbacktest: HashMap";
-#[cfg(feature = "nautilus")]
-const NAUTILUS: &str = "nautilus-backtest";
 
 /// Whose rate must be at least so many times whose.
-const BARS: &[(&str, &str, f64)] = &[
-    (CORE, ROI, 0.5),
-    (WHOLE, ROI, 0.5),
-    #[cfg(feature = "nautilus")]
-    (CORE, NAUTILUS, 4.0),
-    #[cfg(feature = "nautilus")]
-    (WHOLE, NAUTILUS, 4.0),
-];
+const BARS: &[(&str, &str, f64)] = &[(CORE, ROI, 0.5), (WHOLE, ROI, 0.5)];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -101,23 +85,25 @@ fn go(arguments: &Arguments) -> Result<usize> {
     let dir = tempfile::tempdir()?;
     let whole = ours::Ours::write(&stream, false, &dir.path().join("yes"))?;
     let both = ours::Ours::write(&stream, true, &dir.path().join("both"))?;
-    let script = Rc::new(whole.script()?);
+    let script = whole.script()?;
     both.script()?;
+    if let Some(dir) = &arguments.write {
+        std::fs::create_dir_all(dir)?;
+        std::fs::write(dir.join("events.csv"), stream.table())?;
+        std::fs::write(dir.join("orders.csv"), script.table())?;
+        return Ok(0);
+    }
     println!("{} events, {} orders of ours to follow", stream.events.len(), script.orders.len());
     let reel = whole.lay_out()?;
     let core = core::Core::new(&stream)?;
     let hft = hft::Peer::new(&stream);
-    #[cfg(feature = "nautilus")]
-    let nautilus = nautilus::Peer::new(&stream);
     let mut contenders = vec![
-        Contender::timed(WHOLE, || whole.run(Some(&reel))),
-        Contender::timed(FILE, || whole.run(None)),
-        Contender::timed(BOTH, || both.run(None)),
-        Contender::timed(CORE, || Ok(core.run(&script))),
-        Contender::timed(ROI, || hft.run(&script, hft::Depth::RoiVector)),
-        Contender::timed(HASH, || hft.run(&script, hft::Depth::HashMap)),
-        #[cfg(feature = "nautilus")]
-        Contender::new(NAUTILUS, || nautilus.run(&script)),
+        Contender::new(WHOLE, || whole.run(Some(&reel))),
+        Contender::new(FILE, || whole.run(None)),
+        Contender::new(BOTH, || both.run(None)),
+        Contender::new(CORE, || Ok(core.run(&script))),
+        Contender::new(ROI, || hft.run(&script, hft::Depth::RoiVector)),
+        Contender::new(HASH, || hft.run(&script, hft::Depth::HashMap)),
     ];
     let wanted = |name: &str| arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part));
     contenders.retain(|contender| wanted(contender.name));
@@ -137,9 +123,9 @@ fn race(contenders: &mut [Contender<'_>], rounds: usize, events: usize) -> Resul
         }
         for index in order {
             let contender = &mut contenders[index];
-            let (outcome, took) = (contender.work)()?;
-            contender.outcome = outcome;
-            contender.times.push(took.as_nanos() as f64 / events as f64);
+            let clock = Clock::start();
+            contender.outcome = (contender.work)()?;
+            contender.times.push(clock.elapsed().as_nanos() as f64 / events as f64);
         }
     }
     Ok(())

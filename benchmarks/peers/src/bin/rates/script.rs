@@ -1,5 +1,7 @@
 //! What our strategy did, so that the peers' strategies do the same at the same moments without having to decide anything.
 
+use std::fmt::Write as _;
+
 /// One order, in terms of YES.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
@@ -52,5 +54,17 @@ impl Script {
         }
         deeds.sort_by_key(|(at, _)| *at);
         Script { orders, deeds }
+    }
+
+    /// All orders: when they left and when their cancels did, side, price, size. The cancel's time is empty where there is none.
+    pub fn table(&self) -> String {
+        let mut text = String::from("place_ns,cancel_ns,buy,cents,lots,post_only\n");
+        for Order { place_ns, cancel_ns, buys, cents, lots, post_only } in &self.orders {
+            let cancel = cancel_ns.map(|at| at.to_string()).unwrap_or_default();
+            let (buys, post_only) = (u8::from(*buys), u8::from(*post_only));
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{place_ns},{cancel},{buys},{cents},{lots},{post_only}");
+        }
+        text
     }
 }

@@ -177,6 +177,25 @@ impl Stream {
         Stream { opening, events }
     }
 
+    /// All of it, the opening first: time, whether a trade, whether a bid or a buyer, price, size.
+    pub fn table(&self) -> String {
+        let mut text = String::from("at_ms,trade,buy,cents,lots\n");
+        let mut line = |at_ms: u64, trade: bool, buy: bool, cents: u64, lots: u64| {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{at_ms},{},{},{cents},{lots}", u8::from(trade), u8::from(buy));
+        };
+        for (bid, cents, lots) in &self.opening {
+            line(BEGIN_MS, false, *bid, *cents, *lots);
+        }
+        for Event { at_ms, kind, cents, lots, .. } in &self.events {
+            match kind {
+                Kind::Level { bid } => line(*at_ms, false, *bid, *cents, *lots),
+                Kind::Trade { buyer } => line(*at_ms, true, *buyer, *cents, *lots),
+            }
+        }
+        text
+    }
+
     /// When the last event is with us, in milliseconds since the Unix epoch.
     pub fn end_ms(&self) -> u64 {
         self.events.last().map_or(BEGIN_MS, |event| event.at_ms) + FEED_MS
