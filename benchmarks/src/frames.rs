@@ -126,21 +126,6 @@ pub fn price_change(changes: usize, n: u64, style: Style) -> String {
     object(&mut pairs, draw.as_mut(), style)
 }
 
-/// A printed trade, as recorded.
-pub fn trade(n: u64) -> String {
-    let mut pairs = vec![
-        ("market", quoted(MARKET)),
-        ("asset_id", quoted(YES)),
-        ("price", quoted(format_args!("0.{}", 40 + n % 10))),
-        ("size", quoted(100 + n % 900)),
-        ("fee_rate_bps", quoted(0)),
-        ("side", quoted("BUY")),
-        ("timestamp", quoted(1_777_366_994_943 + n)),
-        ("event_type", quoted("last_trade_price")),
-    ];
-    object(&mut pairs, None, Style::Recorded)
-}
-
 /// A `book` with 50 bids and 50 asks, worst first.
 pub fn book(n: u64, style: Style) -> String {
     // Books are recorded without any space.

@@ -19,7 +19,7 @@ use crate::report::{Bar, Row};
 
 /// How many different frames a bench goes round in. Time only goes forward in them: when they begin again, so does our book,
 /// because it would rightly ignore what is older than what it knows.
-pub const FRAMES: u64 = 2_048;
+const FRAMES: u64 = 2_048;
 
 /// Our side: table, decoder and book.
 pub struct Ours {
@@ -49,7 +49,7 @@ impl Ours {
     }
 
     /// Forgets the book and takes a full one.
-    pub fn begin_again(&mut self, start: &[u8]) {
+    fn begin_again(&mut self, start: &[u8]) {
         self.book.reset();
         self.apply(start);
     }
@@ -60,7 +60,7 @@ impl Ours {
         self.now = self.now.plus_ns(1_000);
         for event in &self.batch.events {
             let applied = self.book.apply_event(&self.batch, event, self.now, MarketSource::Shard(0));
-            assert!(applied.is_none_or(|applied| applied.fresh), "a frame that the book ignores is no measurement");
+            assert!(applied.is_some_and(|applied| applied.fresh), "a frame that the book ignores is no measurement");
         }
         self.book.end_of_frame(self.now);
     }
@@ -74,18 +74,18 @@ struct SdkBook {
 }
 
 #[derive(Default)]
-pub struct Sdk {
+struct Sdk {
     books: HashMap<U256, SdkBook>,
 }
 
 impl Sdk {
-    pub fn parse(frame: &[u8]) -> Vec<WsMessage> {
+    fn parse(frame: &[u8]) -> Vec<WsMessage> {
         let messages = parse_if_interested(frame, &MessageInterest::ALL).expect("the SDK understands the frame");
         assert_eq!(messages.len(), 1);
         messages
     }
 
-    pub fn apply(&mut self, frame: &[u8]) {
+    fn apply(&mut self, frame: &[u8]) {
         for message in Sdk::parse(frame) {
             match message {
                 WsMessage::PriceChange(change) => {
@@ -110,12 +110,12 @@ impl Sdk {
     }
 }
 
-pub fn round<'f>(frames: &'f [String], mut work: impl FnMut(&'f [u8]) + 'f) -> Box<dyn FnMut(u64) + 'f> {
+fn round<'f>(frames: &'f [String], mut work: impl FnMut(&'f [u8]) + 'f) -> Box<dyn FnMut(u64) + 'f> {
     round_again(frames, move |frame, _| work(frame))
 }
 
 /// Hands the frames over one after the other, and tells when they begin again.
-pub fn round_again<'f>(frames: &'f [String], mut work: impl FnMut(&'f [u8], bool) + 'f) -> Box<dyn FnMut(u64) + 'f> {
+fn round_again<'f>(frames: &'f [String], mut work: impl FnMut(&'f [u8], bool) + 'f) -> Box<dyn FnMut(u64) + 'f> {
     let mut frames = frames.iter().enumerate().cycle();
     Box::new(move |times| {
         for (index, frame) in frames.by_ref().take(times as usize) {

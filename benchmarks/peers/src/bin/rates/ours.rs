@@ -18,6 +18,7 @@ use oddsmith_engine::{EngineConfig, InstanceConfig};
 use oddsmith_paper::PaperSettings;
 use oddsmith_paper::latency::{LatencyModel, Unevenness};
 use oddsmith_paper::queue::QueueModel;
+use oddsmith_report::Record;
 use oddsmith_strategy::StrategyConfig;
 use oddsmith_strategy::skewed_maker::Parameters;
 
@@ -137,7 +138,7 @@ impl Client for Once {
         Ok((Setting { run: RunId([7; 16]), seed: [7; 32], config, paper: self.paper.clone() }, recorder))
     }
 
-    fn end(&mut self, _: usize, measured: Measured) {
+    fn end(&mut self, _: usize, measured: Measured, _: Record) {
         self.measured = Some(measured);
     }
 }
