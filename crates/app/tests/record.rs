@@ -438,7 +438,7 @@ markets:
 ";
     let scenario = Scenario::parse(WITH_PRICE).expect("a valid scenario");
     let exchange = Server::start(ServerConfig { scenario, ..ServerConfig::default() }).expect("an exchange");
-    let data = tempfile::tempdir().expect("a folder");
+    let data = data();
     let feed = format!("feeds.binance=ws://{}/binance/stream", exchange.addr());
     let flags = paper_flags(&exchange);
     let mut words = vec!["--market=btc-updown-*", "--rotate=5s", "--set", feed.as_str()];

@@ -243,7 +243,12 @@ impl Desk {
         let ahead = wall_ns.saturating_sub(self.notes.now.wall_ns);
         let target = self.notes.now.plus_ns(ahead);
         while let Some(due) = self.next_due().filter(|due| *due < target.mono_ns) {
+            let left = target.mono_ns - self.notes.now.mono_ns;
+            // The least step must not lead beyond what comes next: time would run backwards then.
             let step = due.saturating_sub(self.notes.now.mono_ns).max(LEAST_STEP_NS);
+            if step >= left {
+                break;
+            }
             self.pass(self.notes.now.plus_ns(step));
             self.settle();
         }
