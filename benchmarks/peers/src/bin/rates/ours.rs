@@ -121,6 +121,7 @@ impl Client for Once {
             markets: vec!["*".to_owned()],
             strategy,
             listener: Default::default(),
+            sharing: Default::default(),
         };
         let mut config = EngineConfig { instances: vec![instance], ..EngineConfig::default() };
         // It goes on whatever it loses: this is about events, not about money.
