@@ -232,8 +232,7 @@ fn a_prune_that_is_killed_leaves_whole_runs_only() {
     }
     let last = oddsmith(data.path(), &["journal", "prune", "--older-than", "24h"]);
     assert_eq!(last.code, 0, "{last:?}");
-    assert!(
-        runs(data.path()).is_empty()
-            && std::fs::read_dir(data.path().join("pruned")).is_ok_and(|mut d| d.next().is_none())
-    );
+    // Where nothing was left to do, the folder of what is out of sight is gone too.
+    let out_of_sight = std::fs::read_dir(data.path().join("pruned")).map_or(0, Iterator::count);
+    assert_eq!((runs(data.path()).len(), out_of_sight), (0, 0));
 }
