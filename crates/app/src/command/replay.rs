@@ -18,7 +18,12 @@ pub fn run(run: &Run, file: Option<&Path>, sets: &[String], json: bool) -> Resul
     let Agreement { changes, contradictions } = manifest::check(&run.dir);
     let notes: Vec<String> = changes.into_iter().chain(contradictions).collect();
     let outcome = replay(&run.dir, |recorded| config::for_replay(recorded, file, sets));
-    let outcome = outcome.inspect_err(|_| notes.iter().for_each(|note| eprintln!("oddsmith: {note}")))?;
+    let outcome = outcome.inspect_err(|failure| {
+        // Of what is no run at all there is nothing to note.
+        if !matches!(failure, Failure::Usage(_)) {
+            notes.iter().for_each(|note| eprintln!("oddsmith: {note}"));
+        }
+    })?;
     let text = if json {
         serde_json::to_string(&Told { outcome: &outcome, notes: &notes })
             .map_err(|error| Failure::Running(error.to_string()))?
