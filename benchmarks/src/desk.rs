@@ -94,7 +94,7 @@ pub fn honest(action: &Action) -> Option<GatewayOutcome> {
         Action::Heartbeat => GatewayOutcome::Heartbeat(Ok(())),
         Action::Fetch(oddsmith_domain::FetchWhat::Activity { .. }) => GatewayOutcome::Activity(Ok(Default::default())),
         Action::Fetch(oddsmith_domain::FetchWhat::Resolution(_)) => GatewayOutcome::Resolution(Ok(None)),
-        Action::Merge { .. } | Action::Redeem { .. } => {
+        Action::Merge { .. } | Action::Redeem { .. } | Action::Convert(_) => {
             GatewayOutcome::Tokens(oddsmith_domain::TokenOutcome::Refused("nobody converts tokens here".to_owned()))
         }
         Action::Fetch(oddsmith_domain::FetchWhat::Account { .. }) => GatewayOutcome::Account(Ok(AccountSnapshot {
