@@ -406,7 +406,7 @@ impl Engine {
         self.watch_lag(source, batch, now, out);
         let mut touched: Option<MarketId> = None;
         for event in &batch.events {
-            let Some(id) = market_of(event) else { continue };
+            let id = event.market();
             let Some(market) = self.markets.get_mut(id.index()) else { continue };
             let before = market.health();
             let source = market.source(source);
@@ -489,17 +489,6 @@ impl Engine {
             }
         }
     }
-}
-
-const fn market_of(event: &MarketEvent) -> Option<MarketId> {
-    Some(match event {
-        MarketEvent::Snapshot(header) => header.asset.market(),
-        MarketEvent::Change(change) => change.asset.market(),
-        MarketEvent::LastTrade { asset, .. }
-        | MarketEvent::TickChange { asset, .. }
-        | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
-        MarketEvent::Resolved { market, .. } => *market,
-    })
 }
 
 /// Takes what an event says of a market beyond its book.

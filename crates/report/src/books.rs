@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use oddsmith_book::PairBook;
-use oddsmith_domain::{
-    Link, LinkState, Listing, MarketBatch, MarketCard, MarketEvent, MarketId, MarketSource, Price, Time,
-};
+use oddsmith_domain::{Link, LinkState, Listing, MarketBatch, MarketCard, MarketId, MarketSource, Price, Time};
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::codec::market::MarketDecoder;
 
@@ -44,7 +42,7 @@ impl Books {
         self.decoder.decode(&self.table, bytes, &mut self.batch);
         let mut last = None;
         for event in &self.batch.events {
-            let id = market_of(event);
+            let id = event.market();
             let Some(followed) = self.markets.get_mut(&id) else { continue };
             followed.book.apply_event(&self.batch, event, now, source);
             if last != Some(id)
@@ -143,16 +141,5 @@ fn end(markets: &mut BTreeMap<MarketId, Followed>, id: MarketId, now: Time, touc
         if !touched.contains(&id) {
             touched.push(id);
         }
-    }
-}
-
-const fn market_of(event: &MarketEvent) -> MarketId {
-    match event {
-        MarketEvent::Snapshot(header) => header.asset.market(),
-        MarketEvent::Change(change) => change.asset.market(),
-        MarketEvent::LastTrade { asset, .. }
-        | MarketEvent::TickChange { asset, .. }
-        | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
-        MarketEvent::Resolved { market, .. } => *market,
     }
 }

@@ -40,7 +40,7 @@ pub use catalog::{Catalogued, Form, catalog};
 use entry::Draft;
 pub use entry::{Entry, MarketNo, What};
 pub use reel::Reel;
-pub(crate) use reel::{Moment, Moments, market_of};
+pub(crate) use reel::{Moment, Moments};
 pub(crate) use roster::venue_ns;
 pub use roster::{Assumed, Assumptions, Roster};
 pub(crate) use table::levels;

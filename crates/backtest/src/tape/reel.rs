@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oddsmith_domain::{MarketBatch, MarketEvent, MarketId};
+use oddsmith_domain::{MarketBatch, MarketId};
 use oddsmith_polymarket::AssetTable;
 use oddsmith_polymarket::codec::market::MarketDecoder;
 
@@ -119,17 +119,5 @@ impl Moments for Play<'_> {
         }
         self.at += 1;
         Ok(Some(Moment { entry, roster: &self.roster, decoded: decoded.as_ref() }))
-    }
-}
-
-/// The market that an event is about.
-pub(crate) const fn market_of(event: &MarketEvent) -> MarketId {
-    match event {
-        MarketEvent::Snapshot(header) => header.asset.market(),
-        MarketEvent::Change(change) => change.asset.market(),
-        MarketEvent::LastTrade { asset, .. }
-        | MarketEvent::TickChange { asset, .. }
-        | MarketEvent::BestBidAsk { asset, .. } => asset.market(),
-        MarketEvent::Resolved { market, .. } => *market,
     }
 }

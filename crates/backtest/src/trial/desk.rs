@@ -1,8 +1,8 @@
 //! The engine at a venue on paper, through one session of a tape.
 
 use oddsmith_domain::{
-    Action, ActionSeq, Command, Input, Link, LinkState, MarketBatch, MarketId, MarketSource, Output, OutputBody, RunId,
-    Setup, Time,
+    Action, ActionSeq, Command, Input, Link, LinkState, MarketBatch, MarketEvent, MarketId, MarketSource, Output,
+    OutputBody, RunId, Setup, Time,
 };
 use oddsmith_engine::{DecodedFrame, Engine, Lanes, OwnedInput, Sink};
 use oddsmith_paper::{PaperInput, PaperSettings, PaperVenue};
@@ -11,7 +11,7 @@ use oddsmith_report::Record;
 use super::carry::Carry;
 use super::measure::{Measure, Measured};
 use super::{Recorder, TrialError};
-use crate::tape::{MarketNo, Moment, Roster, What, market_of};
+use crate::tape::{MarketNo, Moment, Roster, What};
 
 /// A connection that carried something lately answers pings this often.
 const ALIVE_NS: u64 = 2 * Time::SECOND;
@@ -173,7 +173,7 @@ impl Desk {
     /// Whether everything in a batch is of markets that the engine has under the numbers of the tape, so that decoding the frame
     /// would say the same.
     fn is_numbered_alike(&self, batch: &MarketBatch) -> bool {
-        batch.events.iter().map(market_of).all(|id| self.number(MarketNo(id.0)) == Some(id))
+        batch.events.iter().map(MarketEvent::market).all(|id| self.number(MarketNo(id.0)) == Some(id))
     }
 
     fn frame(&mut self, source: MarketSource, id: MarketId, bytes: &[u8]) {
