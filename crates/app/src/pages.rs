@@ -110,6 +110,18 @@ impl Pages {
         self.writer.packing()
     }
 
+    /// Takes back a run that never began: it must not become the latest one.
+    ///
+    /// The journal is closed first. Its own thread makes segments ahead of time, and would go on making them while the directory is deleted.
+    pub fn discard(self) {
+        let Pages { dir, writer, .. } = self;
+        let closed = writer.close().map_err(|error| error.to_string());
+        let deleted = std::fs::remove_dir_all(&dir).map_err(|error| error.to_string());
+        if let Err(error) = closed.and(deleted) {
+            tracing::warn!(dir = %dir.display(), error, "what is left of a run that never began cannot be deleted");
+        }
+    }
+
     /// Closes the journal and tells where it is.
     ///
     /// # Errors

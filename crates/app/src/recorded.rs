@@ -89,8 +89,7 @@ pub fn run(data: &DataDir, plan: RecordedPlan) -> Result<RecordedEnd, Failure> {
     let report = match dry.run(&mut engine, &mut sink) {
         Ok(report) => report,
         Err(error) => {
-            // A run that never began is no run: it must not become the latest one.
-            let _ = std::fs::remove_dir_all(sink.pages.dir());
+            sink.pages.discard();
             return Err(match error {
                 DryRunError::Recording(_) => Failure::Answer(error.to_string()),
                 error => usage(&error),
