@@ -438,4 +438,15 @@ pub enum Event {
         /// What it says of each of them now.
         choices: Vec<MarketChoice>,
     },
+    /// A decision stands, for other reasons than were told last. Told once a second at most.
+    Reasons {
+        /// The instance.
+        instance: InstanceId,
+        /// The market.
+        market: MarketId,
+        /// The decision that stands.
+        intent: IntentId,
+        /// Why it stands now.
+        reasons: Reasons,
+    },
 }

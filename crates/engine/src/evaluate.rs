@@ -39,7 +39,7 @@ impl Engine {
         let decision = std::mem::take(&mut self.scratch.decision);
         self.follow_signals(index, decision.opportunities(), now, out);
         self.scratch.decision = decision;
-        self.accept_decision(index, out);
+        self.accept_decision(index, now, out);
         self.tell_fair_values(index, now, out);
         self.accept_basket(index, now, out);
         self.accept_conversion(index, now, out);
@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// Takes over what differs from what was wanted before: latest wins, and what is the same is no news.
-    fn accept_decision(&mut self, index: usize, out: &mut Vec<Output>) {
+    fn accept_decision(&mut self, index: usize, now: Time, out: &mut Vec<Output>) {
         let tolerance = self.config.planning.shrink_tolerance;
         let decision = std::mem::take(&mut self.scratch.decision);
         for rest in decision.rests() {
@@ -140,9 +140,13 @@ impl Engine {
                     // A limit was in the way: what it counts may have changed meanwhile.
                     self.plans.insert((instance.id, rest.market), ());
                 }
+                if let Some(reasons) = wanted.other_reasons(rest, now) {
+                    let (instance, market, intent) = (instance.id, rest.market, wanted.intent);
+                    self.emit.event(out, Event::Reasons { instance, market, intent, reasons });
+                }
                 continue;
             }
-            wanted.held = false;
+            (wanted.held, wanted.reasoned_at) = (false, now.mono_ns);
             self.intents += 1;
             wanted.intent = oddsmith_domain::IntentId(self.intents);
             match &mut wanted.rest {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use oddsmith_domain::{InstanceId, IntentId, MarketId, Mode, Outcome, Price, Shares, Side, TradingMode, Usdc};
+use oddsmith_domain::{
+    InstanceId, IntentId, MarketId, Mode, Outcome, Price, Reasons, Shares, Side, Time, TradingMode, Usdc,
+};
 use oddsmith_risk::{CapitalPart, OpenOrder};
 use oddsmith_strategy::{OwnFills, Rest, Strategy};
 
@@ -84,9 +86,14 @@ pub(crate) struct Wanted {
     pub(crate) loss: Usdc,
     /// The last residual that was told.
     pub(crate) residual: Option<(Side, Shares)>,
+    /// When the reasons of what it wants were told last, on the monotonic clock.
+    pub(crate) reasoned_at: u64,
     /// When the instance's fair value was told last, on the monotonic clock.
     pub(crate) valued_at: Option<u64>,
 }
+
+/// Reasons that come and go with every frame are told this often at most.
+const REASONS_EVERY_NS: u64 = Time::SECOND;
 
 /// A price of a token's side.
 type Level = (Outcome, Side, Price);
@@ -133,6 +140,17 @@ impl Wanted {
             (a.outcome, a.side, a.route, a.price) != (b.outcome, b.side, b.route, b.price)
                 || (a.size - b.size).abs() > size_tolerance
         })
+    }
+
+    /// The reasons for what is wanted anyway, if they are others than were told and that is long enough ago.
+    pub(crate) fn other_reasons(&mut self, new: &Rest, now: Time) -> Option<Reasons> {
+        let told = self.rest.as_mut()?;
+        if told.reasons == new.reasons || now.mono_ns.saturating_sub(self.reasoned_at) < REASONS_EVERY_NS {
+            return None;
+        }
+        self.reasoned_at = now.mono_ns;
+        told.reasons.clone_from(&new.reasons);
+        Some(new.reasons.clone())
     }
 
     /// How it wants to be in the market.

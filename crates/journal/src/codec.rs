@@ -202,6 +202,9 @@ fn describe_event(event: &Event) -> (Kind, Ids) {
         Event::FairValue { instance, market, .. } => {
             (Kind::FAIR_VALUE, Ids { market: Some(*market), instance: Some(*instance), ..none })
         }
+        Event::Reasons { instance, market, intent, .. } => {
+            (Kind::REASONS, Ids { intent: Some(*intent), ..of(instance, *market) })
+        }
         Event::Paused { market, instance, .. } => (Kind::PAUSED, of(instance, *market)),
         Event::Unpaused { market, instance, .. } => (Kind::UNPAUSED, of(instance, *market)),
         Event::Selection { instance, .. } => (Kind::SELECTION, Ids { instance: Some(*instance), ..none }),

@@ -200,6 +200,8 @@ kinds! {
     UNPAUSED = 0x254, "event.unpaused";
     /// What a rule of selection says of markets.
     SELECTION = 0x255, "event.selection";
+    /// A decision stands for other reasons than before.
+    REASONS = 0x256, "event.reasons";
     /// The end of a segment; never handed out by the reader.
     SEAL = 0xffff, "seal";
 }
