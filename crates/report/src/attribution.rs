@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oddsmith_domain::{
-    Booking, Event, Input, InstanceId, MarketId, Movement, Output, OutputBody, Price, Restore, SubAccount, Time,
-    TradeStatus,
+    Booking, Event, Input, InstanceId, MarketBatch, MarketId, MarketSource, Movement, Output, OutputBody, Price,
+    Restore, SubAccount, Time, TradeStatus,
 };
 use oddsmith_execution::{FillKey, facts};
 
@@ -26,6 +26,7 @@ type Place = (MarketId, InstanceId);
 pub struct Attribution {
     now: Time,
     books: Books,
+    batch: MarketBatch,
     names: Vec<String>,
     accounts: BTreeMap<Place, Account>,
     /// What the accounts of a market were last valued at.
@@ -77,19 +78,39 @@ impl Attribution {
 
     /// Takes the next input, with its time.
     pub fn input(&mut self, input: &Input<'_>, now: Time) {
-        self.now = now;
-        self.restoring = None;
-        self.age();
+        if let Input::Market { source, bytes } = input {
+            let mut batch = std::mem::take(&mut self.batch);
+            self.decode(bytes, &mut batch);
+            self.frame(*source, &batch, now);
+            self.batch = batch;
+            return;
+        }
+        self.pass(now);
         match input {
-            Input::Market { source, bytes } => {
-                for market in self.books.frame(*source, bytes, now).to_vec() {
-                    self.remark(market);
-                }
-            }
             Input::Link { link, state } => self.books.link(*link, state),
             Input::Restore(restore) => self.restoring = Some(restore.clone()),
             _ => {}
         }
+    }
+
+    /// What a market frame says, in the numbers of this run.
+    pub fn decode(&mut self, bytes: &[u8], batch: &mut MarketBatch) {
+        self.books.decode(bytes, batch);
+    }
+
+    /// Takes the next input, which is a market frame that was decoded already.
+    pub fn frame(&mut self, source: MarketSource, batch: &MarketBatch, now: Time) {
+        self.pass(now);
+        self.books.frame(source, batch, now);
+        for at in 0..self.books.touched().len() {
+            self.remark(self.books.touched()[at]);
+        }
+    }
+
+    fn pass(&mut self, now: Time) {
+        self.now = now;
+        self.restoring = None;
+        self.age();
     }
 
     /// Takes the next output of the last input.

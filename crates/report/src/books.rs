@@ -23,7 +23,6 @@ struct Followed {
 pub struct Books {
     table: AssetTable,
     decoder: MarketDecoder,
-    batch: MarketBatch,
     markets: BTreeMap<MarketId, Followed>,
     touched: Vec<MarketId>,
 }
@@ -36,15 +35,19 @@ impl Books {
         self.markets.insert(market, followed);
     }
 
-    /// Applies a frame as the engine does, and says whose books it touched: each once.
-    pub fn frame(&mut self, source: MarketSource, bytes: &[u8], now: Time) -> &[MarketId] {
+    /// What a frame says of the markets that were taken in.
+    pub fn decode(&mut self, bytes: &[u8], batch: &mut MarketBatch) {
+        self.decoder.decode(&self.table, bytes, batch);
+    }
+
+    /// Applies a frame as the engine does.
+    pub fn frame(&mut self, source: MarketSource, batch: &MarketBatch, now: Time) {
         self.touched.clear();
-        self.decoder.decode(&self.table, bytes, &mut self.batch);
         let mut last = None;
-        for event in &self.batch.events {
+        for event in &batch.events {
             let id = event.market();
             let Some(followed) = self.markets.get_mut(&id) else { continue };
-            followed.book.apply_event(&self.batch, event, now, source);
+            followed.book.apply_event(batch, event, now, source);
             if last != Some(id)
                 && let Some(before) = last.replace(id)
             {
@@ -54,13 +57,12 @@ impl Books {
         if let Some(id) = last {
             end(&mut self.markets, id, now, &mut self.touched);
         }
-        &self.touched
     }
 
-    /// What the last frame held.
+    /// The markets whose books the last frame touched: each once.
     #[must_use]
-    pub const fn batch(&self) -> &MarketBatch {
-        &self.batch
+    pub fn touched(&self) -> &[MarketId] {
+        &self.touched
     }
 
     /// A connection changed: what it had told counts no more when it is lost.

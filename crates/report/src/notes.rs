@@ -23,15 +23,14 @@ pub(crate) struct Wait(pub(crate) Histogram<u64>);
 
 impl Wait {
     pub(crate) fn note(waits: &mut BTreeMap<&'static str, Wait>, stage: &'static str, ns: u64) {
-        // Two digits from a microsecond to an hour fit any machine.
-        let fresh = || Histogram::new_with_bounds(1, 3_600_000_000, 2).ok().map(Wait);
-        if !waits.contains_key(stage)
-            && let Some(wait) = fresh()
-        {
-            waits.insert(stage, wait);
-        }
+        let us = (ns / 1_000).clamp(1, 3_600_000_000);
         if let Some(wait) = waits.get_mut(stage) {
-            wait.0.saturating_record((ns / 1_000).clamp(1, 3_600_000_000));
+            return wait.0.saturating_record(us);
+        }
+        // Two digits from a microsecond to an hour fit any machine.
+        if let Ok(mut histogram) = Histogram::new_with_bounds(1, 3_600_000_000, 2) {
+            histogram.saturating_record(us);
+            waits.insert(stage, Wait(histogram));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Everything that a report needs of a run, gathered in one pass over its journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use oddsmith_domain::{
-    Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketEvent, MarketId, Mode, Outcome,
-    Output, OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time, Usdc,
+    Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketBatch, MarketEvent, MarketId,
+    MarketSource, Mode, Outcome, Output, OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time,
+    Usdc,
 };
 use oddsmith_journal::{CodecError, Ending, ReadError, Reader, decode_input, decode_output};
 use sha2::{Digest, Sha256};
@@ -100,6 +101,7 @@ pub struct Record {
     pub(crate) now: Time,
     /// The wall time of the last input, as it was.
     wall_ns: u64,
+    batch: MarketBatch,
     pub(crate) attribution: Attribution,
     pub(crate) markets: BTreeMap<MarketId, MarketNote>,
     pub(crate) holdings: BTreeMap<(InstanceId, MarketId), Holding>,
@@ -156,20 +158,38 @@ impl Record {
 
     /// Takes the next input, with its time.
     pub fn input(&mut self, input: &Input<'_>, now: Time) {
+        if let Input::Market { source, bytes } = input {
+            let mut batch = std::mem::take(&mut self.batch);
+            self.attribution.decode(bytes, &mut batch);
+            self.frame(*source, &batch, now);
+            self.batch = batch;
+            return;
+        }
+        self.pass(now);
+        self.attribution.input(input, now);
+        match input {
+            Input::Setup(setup) => self.begin(setup),
+            Input::Restore(restore) => self.restored = Some(restore.run),
+            Input::Gateway(result) => self.answered(result.action.0, &result.outcome),
+            _ => {}
+        }
+        self.look();
+    }
+
+    /// Takes the next input, which is a market frame that was decoded already, in the numbers of this run.
+    pub fn frame(&mut self, source: MarketSource, batch: &MarketBatch, now: Time) {
+        self.pass(now);
+        self.attribution.frame(source, batch, now);
+        self.note_frame(batch);
+        self.look();
+    }
+
+    fn pass(&mut self, now: Time) {
         self.records[0] += 1;
         let began = *self.began.get_or_insert(now);
         self.wall_ns = now.wall_ns;
         self.now = began.plus_ns(now.since(began));
         self.fills.age(self.now, self.attribution.books());
-        self.attribution.input(input, now);
-        match input {
-            Input::Setup(setup) => self.begin(setup),
-            Input::Restore(restore) => self.restored = Some(restore.run),
-            Input::Market { .. } => self.frame(),
-            Input::Gateway(result) => self.answered(result.action.0, &result.outcome),
-            _ => {}
-        }
-        self.look();
     }
 
     fn begin(&mut self, setup: &Setup) {
@@ -178,37 +198,32 @@ impl Record {
         self.setup = Some(setup.clone());
     }
 
-    /// Notes the mids of the markets in the last frame, and how late it came.
-    fn frame(&mut self) {
+    /// Notes the mids of the markets in a frame, and how late it came.
+    fn note_frame(&mut self, batch: &MarketBatch) {
         let (at, books) = (seconds(self.now), self.attribution.books());
         let mut stated_ms = 0;
-        let (mut touched, mut trades) = (BTreeSet::new(), Vec::new());
-        for event in &books.batch().events {
-            if let MarketEvent::LastTrade { asset, price, size, .. } = event {
-                let yes = if asset.outcome() == Outcome::Yes { *price } else { price.complement() };
-                trades.push((asset.market(), (yes, *size)));
+        let mut trades = Vec::new();
+        for event in &batch.events {
+            match event {
+                MarketEvent::LastTrade { asset, price, size, timestamp_ms, .. } => {
+                    let yes = if asset.outcome() == Outcome::Yes { *price } else { price.complement() };
+                    trades.push((asset.market(), (yes, *size)));
+                    stated_ms = stated_ms.max(*timestamp_ms);
+                }
+                MarketEvent::Change(change) => stated_ms = stated_ms.max(change.timestamp_ms),
+                _ => {}
             }
-            let (market, ms) = match event {
-                MarketEvent::Snapshot(header) => (header.asset.market(), 0),
-                MarketEvent::Change(change) => (change.asset.market(), change.timestamp_ms),
-                MarketEvent::LastTrade { asset, timestamp_ms, .. } => (asset.market(), *timestamp_ms),
-                MarketEvent::BestBidAsk { asset, .. } | MarketEvent::TickChange { asset, .. } => (asset.market(), 0),
-                MarketEvent::Resolved { .. } => continue,
-            };
-            stated_ms = stated_ms.max(ms);
-            touched.insert(market);
-            let Some(note) = self.markets.get_mut(&market) else { continue };
-            let Some(mid) = books.book(market).and_then(|book| book.mid(Outcome::Yes)) else { continue };
+        }
+        for market in books.touched() {
+            let Some(book) = books.book(*market) else { continue };
+            let own: Vec<_> = trades.iter().filter(|trade| trade.0 == *market).map(|trade| trade.1).collect();
+            self.orders.looked(*market, book, &own);
+            let Some(note) = self.markets.get_mut(market) else { continue };
+            let Some(mid) = book.mid(Outcome::Yes) else { continue };
             note.mids.push_change(at, mid);
             if note.pays.is_none() && at - note.asked_s >= OPINION_S {
                 note.asked_s = at;
                 note.opinions.push(mid);
-            }
-        }
-        for market in touched {
-            let own: Vec<_> = trades.iter().filter(|trade| trade.0 == market).map(|trade| trade.1).collect();
-            if let Some(book) = books.book(market) {
-                self.orders.looked(market, book, &own);
             }
         }
         if stated_ms > 0 {

@@ -75,13 +75,39 @@ impl Sink for Notes {
     }
 
     fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
-        self.faulty |= !self.recorder.record(input, now, outputs);
         self.measure.record(input, now, outputs);
+        self.hear(input, now, outputs);
+    }
+}
+
+impl Notes {
+    fn hear(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
+        self.faulty |= !self.recorder.record(input, now, outputs);
         for output in outputs {
             if let OutputBody::Action(action) = &output.body {
                 self.actions.push((ActionSeq(output.seq), action.clone()));
             }
         }
+    }
+}
+
+/// The same in a slice whose one market frame was decoded already.
+struct Decoded<'a> {
+    notes: &'a mut Notes,
+    batch: &'a MarketBatch,
+}
+
+impl Sink for Decoded<'_> {
+    fn now(&mut self) -> Time {
+        self.notes.now
+    }
+
+    fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
+        match input {
+            Input::Market { source, .. } => self.notes.measure.frame(*source, self.batch, now, outputs),
+            _ => self.notes.measure.record(input, now, outputs),
+        }
+        self.notes.hear(input, now, outputs);
     }
 }
 
@@ -134,7 +160,8 @@ impl Desk {
                 }
                 let id = entry.markets.iter().find_map(|no| self.number(*no));
                 if let Some(id) = id {
-                    match decoded.filter(|batch| self.is_numbered_alike(batch)) {
+                    let (_, waiting) = self.lanes.waiting();
+                    match decoded.filter(|batch| waiting == 0 && self.is_numbered_alike(batch)) {
                         Some(batch) => settled = self.decoded_frame(*source, id, &entry.bytes, batch),
                         None => self.frame(*source, id, &entry.bytes),
                     }
@@ -188,7 +215,8 @@ impl Desk {
         let source = self.hear(source, id);
         self.venue.decoded(batch, self.notes.now);
         self.hear_venue();
-        let more = self.lanes.slice_with(&mut self.engine, &mut self.notes, &DecodedFrame { source, bytes, batch });
+        let mut notes = Decoded { notes: &mut self.notes, batch };
+        let more = self.lanes.slice_with(&mut self.engine, &mut notes, &DecodedFrame { source, bytes, batch });
         self.carry_out();
         !more && self.lanes.waiting() == (0, 0)
     }

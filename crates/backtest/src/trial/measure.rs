@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use oddsmith_domain::{
-    Action, Event, Input, InstanceId, MarketId, Output, OutputBody, Price, Shares, Side, SubAccount, Time, TradeStatus,
-    Usdc,
+    Action, Event, Input, InstanceId, MarketBatch, MarketId, MarketSource, Output, OutputBody, Price, Shares, Side,
+    SubAccount, Time, TradeStatus, Usdc,
 };
 use oddsmith_engine::Engine;
 use oddsmith_report::{Record, Split};
@@ -212,6 +212,17 @@ impl Measure {
     pub(super) fn record(&mut self, input: &Input<'_>, now: Time, outputs: &[Output]) {
         self.began.get_or_insert(now);
         self.record.input(input, now);
+        self.outputs(now, outputs);
+    }
+
+    /// As [`Measure::record`] with a market frame, of which it is known what it says.
+    pub(super) fn frame(&mut self, source: MarketSource, batch: &MarketBatch, now: Time, outputs: &[Output]) {
+        self.began.get_or_insert(now);
+        self.record.frame(source, batch, now);
+        self.outputs(now, outputs);
+    }
+
+    fn outputs(&mut self, now: Time, outputs: &[Output]) {
         for output in outputs {
             self.record.output(output);
             match &output.body {

@@ -73,13 +73,6 @@ pub struct UserReport {
 pub struct UserDecoder {}
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Frame {
-    Many(Vec<Value>),
-    One(Value),
-}
-
-#[derive(Deserialize)]
 struct OrderElement {
     id: String,
     #[serde(default)]
@@ -104,9 +97,9 @@ impl UserDecoder {
     /// Decodes one frame, an object or an array of objects, and appends its events in order.
     pub fn decode(&mut self, assets: &AssetTable, frame: &[u8], events: &mut Vec<UserEvent>) -> UserReport {
         let mut report = UserReport::default();
-        let elements = match serde_json::from_slice::<Frame>(frame) {
-            Ok(Frame::Many(elements)) => elements,
-            Ok(Frame::One(element)) => vec![element],
+        let elements = match serde_json::from_slice(frame) {
+            Ok(Value::Array(elements)) => elements,
+            Ok(element) => vec![element],
             Err(why) => {
                 report.fail(RestFault { what: "a frame of the user channel", why: why.to_string() });
                 return report;
