@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Outcome, Price, Shares, Side};
 
 /// How a strategy wants to be in a market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mode {
     /// No order.

@@ -101,6 +101,7 @@ impl Record {
         self.take_money(&mut next, how);
         self.take_markets(&mut next, &numbers, shift);
         self.take_orders(&mut next, shift);
+        self.wishes.go_on(&mut next.wishes, |instance| numbers.instance(instance));
         self.take_troubles(&mut next, shift);
         let lasted = next.now.since(next.began.unwrap_or_default());
         self.now = match (how, self.began, next.began) {

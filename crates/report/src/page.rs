@@ -43,6 +43,7 @@ pub fn page(report: &Report) -> String {
     markets(report, &mut body);
     markouts(report, &mut body);
     quoting(report, &mut body);
+    wishes(report, &mut body);
     opinions(report, &mut body);
     timing(report, &mut body);
     trouble(report, &mut body);
@@ -439,6 +440,34 @@ fn quoting(report: &Report, out: &mut String) {
         })
         .collect();
     *out += &table(&["since the first order", "both sides", "one side", "none", "of"], &rows);
+}
+
+fn wishes(report: &Report, out: &mut String) {
+    section(
+        out,
+        "What was wanted, and why",
+        "Of the time between an instance's first decision in a market and the end, for all its markets.",
+    );
+    if report.wishes.is_empty() {
+        *out += "<p class=\"none\">Nothing was decided.</p>\n";
+        return;
+    }
+    let rows: Vec<Vec<String>> = report
+        .wishes
+        .iter()
+        .filter(|line| line.share >= 0.000_5)
+        .take(ROWS)
+        .map(|line| {
+            let why = if line.reasons.is_empty() { "no reason".to_owned() } else { line.reasons.join(", ") };
+            vec![
+                format!("{}: {} ({why})", line.instance, line.mode),
+                format!("{:.1} %", 100.0 * line.share),
+                lasted(line.lasted_s),
+                line.times.to_string(),
+            ]
+        })
+        .collect();
+    *out += &table(&["instance: what (why)", "of the time", "lasted", "times"], &rows);
 }
 
 fn opinions(report: &Report, out: &mut String) {

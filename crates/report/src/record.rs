@@ -5,8 +5,7 @@ use std::path::Path;
 
 use oddsmith_domain::{
     Action, AssetId, CapitalCause, Event, GatewayOutcome, Input, InstanceId, MarketBatch, MarketEvent, MarketId,
-    MarketSource, Mode, Outcome, Output, OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time,
-    Usdc,
+    MarketSource, Outcome, Output, OutputBody, PlaceOutcome, Price, RunId, Scope, Setup, Shares, Side, Time, Usdc,
 };
 use oddsmith_journal::{CodecError, Ending, ReadError, Reader, decode_input, decode_output};
 use sha2::{Digest, Sha256};
@@ -17,6 +16,7 @@ use crate::fills::{Fills, NewFill};
 use crate::join::{Joined, Part, span};
 use crate::notes::{Stop, Wait, word};
 use crate::orders::{Orders, yes_terms};
+use crate::reasons::Wishes;
 use crate::series::Series;
 use crate::split::Split;
 use crate::stats::{DrawdownMeter, HalfLife};
@@ -119,6 +119,7 @@ pub struct Record {
     pub(crate) waits: BTreeMap<&'static str, Wait>,
     asked: BTreeMap<u64, (&'static str, Time)>,
     pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) wishes: Wishes,
     pub(crate) stops: Vec<Stop>,
     pub(crate) stops_left_out: u64,
     /// The names of the instances, by their numbers; known at the end.
@@ -341,10 +342,7 @@ impl Record {
                     self.outside += *change;
                 }
             }
-            Event::Decision { mode: Mode::Stop, reasons, .. } => {
-                let why = reasons.iter().map(word).collect::<Vec<_>>().join(", ");
-                self.count(format!("decided not to quote: {}", if why.is_empty() { "no reason" } else { &why }));
-            }
+            Event::Decision { .. } | Event::Reasons { .. } => self.wishes.event(event, self.now),
             Event::Denied { denial, .. } => self.count(format!("order not built: {}", word(denial))),
             Event::Withdrawn { why, .. } => self.count(format!("order withdrawn: {}", word(why))),
             Event::Difference { kind, .. } => self.count(format!("account differs: {}", word(kind))),
@@ -442,6 +440,7 @@ impl Record {
             self.note_profit();
         }
         self.orders.finish(self.now);
+        self.wishes.finish(self.now);
         let books = self.attribution.books();
         self.fills.finish(|market| books.is_decided(market).then(|| books.mark(market)).flatten());
         self.names = self.attribution.names().to_vec();

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oddsmith_domain::{InstanceId, MarketId, RunId, Side, Usdc};
+use oddsmith_domain::{InstanceId, MarketId, Mode, Reasons, RunId, Side, Usdc};
 use serde::Serialize;
 
 use crate::fills::{FillRow, MarkoutRow, markouts};
 use crate::join::{Joined, Part};
-use crate::notes::Stop;
+use crate::notes::{Stop, word};
 use crate::orders::{AheadRow, OrderRow, OrderSums, Uptime};
+use crate::reasons::Lasted;
 use crate::record::Record;
 use crate::series::Series;
 use crate::split::Split;
@@ -78,6 +79,23 @@ pub struct UptimeLine {
     pub market: String,
     /// How long.
     pub uptime: Uptime,
+}
+
+/// How long an instance wanted something for the same reasons.
+#[derive(Clone, Debug, Serialize)]
+pub struct WishLine {
+    /// The instance.
+    pub instance: String,
+    /// How it wanted to be.
+    pub mode: String,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// How often it came to that.
+    pub times: u64,
+    /// How long it lasted, summed over markets, in seconds.
+    pub lasted_s: f64,
+    /// The part of the time for which the instance wanted anything, or nothing, between 0 and 1.
+    pub share: f64,
 }
 
 /// How long a stage took, in microseconds.
@@ -168,6 +186,8 @@ pub struct Report {
     pub queue: Vec<AheadRow>,
     /// Quote uptime.
     pub uptime: Vec<UptimeLine>,
+    /// What each instance wanted and why, the longest first.
+    pub wishes: Vec<WishLine>,
     /// How good stated probabilities were.
     pub opinions: Vec<Opinion>,
     /// Latencies by stage.
@@ -220,6 +240,7 @@ impl Report {
             orders: record.orders.sums,
             queue: record.orders.by_ahead.to_vec(),
             uptime: uptime(&record),
+            wishes: wishes(&record),
             opinions: opinions(&record),
             latencies: latencies(&record),
             stops_left_out: record.stops_left_out,
@@ -407,6 +428,24 @@ fn trading(record: &Record, out: &mut Vec<Figure>) {
     let range = bootstrap(&blocks, 1, |blocks| Some(blocks.iter().sum::<f64>()));
     out.push(Figure::new("profit, bootstrapped by market: 5th percentile", range.map(|r| r.0), blocks.len(), MARKETS));
     out.push(Figure::new("profit, bootstrapped by market: 95th percentile", range.map(|r| r.1), blocks.len(), MARKETS));
+}
+
+fn wishes(record: &Record) -> Vec<WishLine> {
+    let mut whole = BTreeMap::<InstanceId, u64>::new();
+    for ((instance, _, _), lasted) in &record.wishes.lasted {
+        *whole.entry(*instance).or_default() += lasted.ns;
+    }
+    let mut found: Vec<_> = record.wishes.lasted.iter().collect();
+    found.sort_by_key(|((instance, _, _), lasted)| (*instance, std::cmp::Reverse(lasted.ns)));
+    let line = |((instance, mode, reasons), lasted): (&(InstanceId, Mode, Reasons), &Lasted)| WishLine {
+        instance: record.name(*instance),
+        mode: word(mode),
+        reasons: reasons.iter().map(word).collect(),
+        times: lasted.times,
+        lasted_s: lasted.ns as f64 / 1e9,
+        share: lasted.ns as f64 / whole.get(instance).copied().unwrap_or_default().max(1) as f64,
+    };
+    found.into_iter().map(line).collect()
 }
 
 fn uptime(record: &Record) -> Vec<UptimeLine> {
