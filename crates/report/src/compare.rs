@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chart::{Chart, Ink, Line, Marks, lasted};
-use crate::page::{legend, moment, number, section, short, table, whole};
+use crate::html::{legend, moment, number, section, short, table, whole};
 use crate::report::Report;
 use crate::split::Split;
 

@@ -35,6 +35,7 @@ pub mod calibrate;
 mod chart;
 mod compare;
 mod fills;
+mod html;
 mod join;
 mod notes;
 mod orders;

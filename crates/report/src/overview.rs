@@ -6,7 +6,7 @@ use oddsmith_domain::{Shares, Usdc};
 use serde::Serialize;
 
 use crate::chart::{Brackets, Chart, Ink, Line, escape, lasted};
-use crate::page::{cents, count, legend, moment, section, table, whole};
+use crate::html::{cents, count, legend, moment, section, table, whole};
 use crate::split::Split;
 
 /// How many markets a trial's table has.

@@ -2,17 +2,15 @@
 
 use std::fmt::Write;
 
-use oddsmith_domain::{Side, Usdc};
+use oddsmith_domain::Side;
 
-use crate::chart::{Bars, Chart, Ink, LINES, Line, Marks, civil, escape, lasted};
+use crate::chart::{Bars, Chart, Ink, LINES, Line, Marks, escape, lasted};
 use crate::fills::HORIZONS_S;
+use crate::html::{cents, count, legend, moment, number, put, section, short, table, whole};
 use crate::join::{Joined, Part};
 use crate::report::Report;
 use crate::split::Split;
 use crate::stats::{Calibration, Figure};
-
-/// The page's own style. Colours are variables, so that charts and text are readable in light, in dark and on paper.
-const STYLE: &str = include_str!("page.css");
 
 /// How many markets have a price chart.
 const CHARTS: usize = 8;
@@ -22,13 +20,6 @@ const MARKS: usize = 400;
 const STRETCHES: usize = 420;
 /// How many rows a long table has.
 const ROWS: usize = 40;
-
-// Writing to a String cannot fail.
-macro_rules! put {
-    ($out:expr, $($rest:tt)*) => {
-        let _ = write!($out, $($rest)*);
-    };
-}
 
 /// The page of a report.
 #[must_use]
@@ -60,68 +51,6 @@ fn title(report: &Report) -> String {
         Some((Joined::Chain, parts)) => format!("Run {run} and the {} before it", parts.len().saturating_sub(1)),
         Some((Joined::EndToEnd, _)) => report.identity.command.clone(),
     }
-}
-
-/// A page around its body.
-pub(crate) fn whole(title: &str, body: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escape(title)
-    )
-}
-
-pub(crate) fn section(out: &mut String, title: &str, words: &str) {
-    put!(out, "<h2>{}</h2>\n", escape(title));
-    if !words.is_empty() {
-        put!(out, "<p>{}</p>\n", escape(words));
-    }
-}
-
-/// A table; the first column is text, the others are numbers.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut out = "<div class=\"scroll\"><table>\n<thead><tr>".to_owned();
-    for name in head {
-        put!(out, "<th>{}</th>", escape(name));
-    }
-    out += "</tr></thead>\n<tbody>\n";
-    for row in rows {
-        out += "<tr>";
-        for cell in row {
-            put!(out, "<td>{}</td>", escape(cell));
-        }
-        out += "</tr>\n";
-    }
-    out + "</tbody></table></div>\n"
-}
-
-/// The names of lines with their colours.
-pub(crate) fn legend(entries: &[(String, Ink)]) -> String {
-    let mut out = "<p class=\"legend\">".to_owned();
-    for (name, ink) in entries {
-        put!(out, "<span><i style=\"background:{}\"></i>{}</span> ", ink.variable(), escape(name));
-    }
-    out + "</p>\n"
-}
-
-pub(crate) fn short(id: &str) -> String {
-    id.trim_start_matches("0x").chars().take(12).collect()
-}
-
-/// A moment in words.
-pub(crate) fn moment(at_s: f64) -> String {
-    let seconds = at_s.max(0.0) as u64;
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hours, minutes) = (seconds / 3_600 % 24, seconds / 60 % 60);
-    format!("{year}-{month:02}-{day:02} {hours:02}:{minutes:02}:{:02} UTC", seconds % 60)
-}
-
-pub(crate) fn cents(amount: Usdc) -> String {
-    let value = amount.to_f64();
-    // An amount of less than half a cent is shown whole.
-    if amount.is_zero() || value.abs() >= 0.005 { format!("{value:.2}") } else { amount.to_string() }
 }
 
 fn head(report: &Report, out: &mut String) {
@@ -280,11 +209,6 @@ fn span(report: &Report) -> Option<(f64, f64)> {
 /// From when the charts count the time, if not by the clock: runs that are laid end to end were at other times.
 fn elapsed(report: &Report) -> Option<f64> {
     matches!(report.joined, Some((Joined::EndToEnd, _))).then_some(report.began_s)
-}
-
-/// So many of something.
-pub(crate) fn count(n: usize, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
 /// Every so many of the points, so that there are not too many.
@@ -550,15 +474,6 @@ pub(crate) fn figures(figures: &[Figure]) -> String {
         })
         .collect();
     table(&["", "value", "n", "warning"], &rows)
-}
-
-/// A number with some four digits.
-pub(crate) fn number(value: f64) -> String {
-    match value.abs() {
-        v if v >= 1_000.0 => format!("{value:.0}"),
-        v if v >= 10.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    }
 }
 
 fn config(report: &Report, out: &mut String) {
