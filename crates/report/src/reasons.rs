@@ -35,16 +35,19 @@ impl Wishes {
             Event::Reasons { instance, market, reasons, .. } => (*instance, *market, None, reasons),
             _ => return,
         };
+        // The same reasons are the same in any order.
+        let mut reasons = reasons.clone();
+        reasons.sort_unstable();
         let before = self.standing.remove(&(instance, market));
         let mode = mode.or(before.as_ref().map(|standing| standing.mode)).unwrap_or_default();
-        let same = before.as_ref().is_some_and(|standing| standing.mode == mode && standing.reasons == *reasons);
+        let same = before.as_ref().is_some_and(|standing| standing.mode == mode && standing.reasons == reasons);
         if let Some(standing) = before {
             self.end(instance, standing, now);
         }
         if !same {
             self.lasted.entry((instance, mode, reasons.clone())).or_default().times += 1;
         }
-        let standing = Standing { mode, reasons: reasons.clone(), since: now.mono_ns };
+        let standing = Standing { mode, reasons, since: now.mono_ns };
         self.standing.insert((instance, market), standing);
     }
 
