@@ -1,4 +1,6 @@
 //! What a run goes on after: the last run of the same account at the same venue, folded from its journal.
+//!
+//! An account on paper is an account of its own: its runs go on after each other, and never after a run that sent real orders.
 
 use std::path::PathBuf;
 
@@ -9,13 +11,23 @@ use oddsmith_journal::{Ending, Kind, Reader, decode_input, decode_output, is_jou
 use crate::data::{DataDir, Manifest, Run};
 use crate::failure::Failure;
 
+/// What the manifest of a live run says it was asked to do.
+pub const LIVE: &str = "run";
+/// The same of a run on paper.
+pub const ON_PAPER: &str = "run on paper";
+
 /// Whose runs count as the past of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Whose<'a> {
     /// The account that trades.
     pub account: Address,
-    /// The venue's REST address.
+    /// The venue as manifests name it, see [`venue_name`].
     pub venue: &'a str,
+}
+
+/// The name of a venue that outlives its runs: its REST address, and a word if orders go to a venue on paper beside it.
+pub fn venue_name(rest_url: &str, on_paper: bool) -> String {
+    if on_paper { format!("on paper: {rest_url}") } else { rest_url.to_owned() }
 }
 
 /// The run before, and what it left behind.
@@ -67,7 +79,7 @@ pub fn find(data: &DataDir, whose: Whose<'_>) -> Result<Option<History>, Failure
 }
 
 fn is_whose(manifest: &Manifest, whose: Whose<'_>) -> bool {
-    manifest.command == "run"
+    matches!(manifest.command.as_str(), LIVE | ON_PAPER)
         && manifest.account == Some(whose.account)
         && manifest.venue.as_deref() == Some(whose.venue)
 }
@@ -109,11 +121,11 @@ fn read(run: &Run, manifest: &Manifest) -> Result<Option<History>, Failure> {
     Ok(Some(History { run: manifest.run_id, dir: run.dir.clone(), restore: facts.into_restore(), torn }))
 }
 
-/// What is given up with a run's past, in words; `None` if that is nothing.
+/// What is given up with a run's past, in words; `None` if that is nothing. A venue on paper goes with it.
 ///
 /// # Errors
 /// [`Failure::Usage`] when the kill switch is thrown: only a reset undoes it, and not a start without memory.
-pub fn given_up(history: &History) -> Result<Option<String>, Failure> {
+pub fn given_up(history: &History, on_paper: bool) -> Result<Option<String>, Failure> {
     let restore = &history.restore;
     if restore.latches.iter().any(|latched| matches!(latched.latch, Latch::Kill(_))) {
         return Err(Failure::Usage(format!(
@@ -129,9 +141,13 @@ pub fn given_up(history: &History) -> Result<Option<String>, Failure> {
     if held + open + unsettled + latches == 0 {
         return Ok(None);
     }
+    let left = match on_paper {
+        true => "the account on paper begins anew",
+        false => "what the wallet holds belongs to no instance",
+    };
     Ok(Some(format!(
         "the past of run {} is given up: {held} positions with their cost, {open} orders that may be alive, {unsettled} fills that are \
-         not settled, {latches} latches, {realized} pUSD realised; what the wallet holds belongs to no instance",
+         not settled, {latches} latches, {realized} pUSD realised; {left}",
         history.run
     )))
 }
@@ -194,6 +210,20 @@ mod tests {
         run(&data, &Manifest { account: Some(Address([2; 20])), ..manifest(2, None) }, &[began(2)]);
         run(&data, &Manifest { venue: None, ..manifest(3, None) }, &[began(3)]);
         run(&data, &Manifest { command: "run --input".to_owned(), ..manifest(4, None) }, &[began(4)]);
+        assert_eq!(find(&data, WHOSE).expect("readable").map(|h| h.run), Some(RunId([1; 16])));
+    }
+
+    #[test]
+    fn runs_on_paper_have_a_past_of_their_own() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let data = DataDir::find(Some(temp.path()));
+        let venue = venue_name(WHOSE.venue, true);
+        let on_paper = Whose { venue: &venue, ..WHOSE };
+        run(&data, &manifest(1, None), &[began(1)]);
+        assert!(find(&data, on_paper).expect("readable").is_none());
+        let paper = Manifest { command: ON_PAPER.to_owned(), venue: Some(venue.clone()), ..manifest(2, None) };
+        run(&data, &paper, &[began(2)]);
+        assert_eq!(find(&data, on_paper).expect("readable").map(|h| h.run), Some(RunId([2; 16])));
         assert_eq!(find(&data, WHOSE).expect("readable").map(|h| h.run), Some(RunId([1; 16])));
     }
 

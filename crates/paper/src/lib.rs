@@ -6,7 +6,7 @@
 //!
 //! - [`PaperVenue`] is driven like a venue: [`PaperVenue::learn`] its markets, give it every market frame ([`PaperVenue::frame`]) and
 //!   every action ([`PaperVenue::act`]), let time pass to [`PaperVenue::next_due`] ([`PaperVenue::advance`]), and hand the engine what
-//!   comes out ([`PaperVenue::next_input`]).
+//!   comes out ([`PaperVenue::next_input`]). [`PaperVenue::after`] makes one that goes on after another run.
 //! - [`Matching`] is its core, driven by numbers, without frames, money or memory from the heap.
 //! - [`queue`], [`latency`]: the models; [`sequence`]: a queue model on a stated history.
 
@@ -20,6 +20,7 @@ mod matching;
 mod noise;
 mod purse;
 pub mod queue;
+mod restore;
 mod rules;
 pub mod sequence;
 mod settings;

@@ -27,7 +27,32 @@ pub(crate) struct Match {
     matched_ms: u64,
 }
 
+impl Match {
+    /// A match of another run, which has come to the chain.
+    pub(crate) const fn settled(market: MarketId, report: AccountTrade, deal: Deal) -> Match {
+        let matched_ms = report.match_time_s.saturating_mul(1_000);
+        Match { market, report, deal, transaction: None, matched_ms }
+    }
+}
+
 impl PaperVenue {
+    /// A match that is over is kept for reads of the account.
+    pub(crate) fn remember(&mut self, known: Match) {
+        self.last_match += 1;
+        self.matches.insert(self.last_match, known);
+        self.finish_match(self.last_match);
+    }
+
+    /// A match's settlement has ended: it is remembered for a while.
+    fn finish_match(&mut self, number: u64) {
+        self.finished_matches.push_back(number);
+        while self.finished_matches.len() > REMEMBERED {
+            if let Some(old) = self.finished_matches.pop_front() {
+                self.matches.remove(&old);
+            }
+        }
+    }
+
     /// A resting order of ours was reached.
     pub(crate) fn on_fill(&mut self, market: MarketId, fill: Fill, now: Time) {
         let Some(id) = self.keys.get(&fill.key).copied() else { return };
@@ -162,12 +187,7 @@ impl PaperVenue {
         }
         self.tell_match(number, now);
         if matches!(status, TradeStatus::Confirmed | TradeStatus::Failed) {
-            self.finished_matches.push_back(number);
-            while self.finished_matches.len() > REMEMBERED {
-                if let Some(old) = self.finished_matches.pop_front() {
-                    self.matches.remove(&old);
-                }
-            }
+            self.finish_match(number);
         }
     }
 
@@ -181,7 +201,7 @@ impl PaperVenue {
     }
 
     /// The id of somebody else's order.
-    fn foreign_order(&mut self) -> OrderId {
+    pub(crate) fn foreign_order(&mut self) -> OrderId {
         let mut bytes = [0u8; 32];
         self.noise.fill(&mut bytes);
         OrderId(bytes)

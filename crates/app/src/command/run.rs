@@ -72,11 +72,9 @@ fn banner(config: &Config, plan: &LivePlan) -> String {
         return format!("play money: account {maker} on the built-in exchange at {venue}\n");
     }
     if let Some(paper) = &plan.paper {
-        let (collateral, (model, n)) = (paper.collateral, paper.queue.name());
+        let (model, n) = paper.queue.name();
         let n = n.map_or_else(String::new, |n| format!(" {n}"));
-        return format!(
-            "paper: books from {venue}, orders to a venue that exists on paper ({collateral} dollars, queue model {model}{n})\n"
-        );
+        return format!("paper: books from {venue}, orders to a venue that exists on paper (queue model {model}{n})\n");
     }
     format!(
         "LIVE: real orders are sent\n  venue    {venue}\n  wallet   {maker}, signed by {}\n  limits   order {} shares and {} \

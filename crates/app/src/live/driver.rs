@@ -140,7 +140,7 @@ async fn run(started: Started) -> Result<(LiveEnd, Ended), Failure> {
         recorder,
         edge,
         outside,
-        paper: paper.map(PaperDesk::new),
+        paper,
         tick_to_order,
         screen: Screen::start(),
         halted_for_space: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oddsmith_domain::{
-    Action, ActionSeq, FetchWhat, GatewayOutcome, Input, Link, MarketCard, MarketId, MarketSource, Time,
+    Action, ActionSeq, FetchWhat, GatewayOutcome, Input, Link, MarketCard, MarketId, MarketSource, Restore, Time, Usdc,
 };
 use oddsmith_engine::{Lanes, OwnedInput};
 use oddsmith_net::Intake;
@@ -17,9 +17,18 @@ pub struct PaperDesk {
 }
 
 impl PaperDesk {
-    /// A desk with nothing on it.
-    pub fn new(settings: PaperSettings) -> PaperDesk {
-        PaperDesk { venue: PaperVenue::new(settings), asked: BTreeMap::new() }
+    /// A desk at which an account begins with what the settings give it, or with what the run before left.
+    pub fn new(settings: PaperSettings, before: Option<&Restore>) -> PaperDesk {
+        let venue = match before {
+            Some(before) => PaperVenue::after(settings, before),
+            None => PaperVenue::new(settings),
+        };
+        PaperDesk { venue, asked: BTreeMap::new() }
+    }
+
+    /// What the account has, for people.
+    pub const fn collateral(&self) -> Usdc {
+        self.venue.collateral()
     }
 
     /// Learns a market.

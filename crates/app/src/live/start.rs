@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oddsmith_domain::{Address, Input, Link, LinkState, MarketCard, RunId, Setup, Time};
+use oddsmith_domain::{Input, Link, LinkState, MarketCard, RunId, Setup, Time};
 use oddsmith_engine::{Lanes, OwnedInput};
 use oddsmith_net::{Clock, EdgeSettings, Finder, Target, Venue, Wallet, stated};
-use oddsmith_paper::PaperSettings;
 use oddsmith_polymarket::auth::Credentials;
 use oddsmith_polymarket::discovery::{Discovery, Sweep};
 use oddsmith_polymarket::order::OrderHasher;
 use oddsmith_polymarket::wire::ApiKeyCreds;
 
-use super::hold::WalletHold;
+use super::hold::{Held, WalletHold};
+use super::paper::PaperDesk;
 use super::recorder::Recorder;
 use super::{LivePlan, Sources};
 use crate::control::{Asks, Operator};
@@ -39,7 +39,7 @@ pub struct Started {
     pub dir: std::path::PathBuf,
     pub status_every: Duration,
     pub run_for: Option<Duration>,
-    pub paper: Option<PaperSettings>,
+    pub paper: Option<PaperDesk>,
 }
 
 impl Started {
@@ -54,7 +54,7 @@ impl Started {
 }
 
 /// Obtains the key and the cards, makes the run's directory and its journal, and queues the first inputs.
-pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
+pub fn start(plan: LivePlan) -> Result<(Started, WalletHold), Failure> {
     let LivePlan {
         mut edge,
         sources,
@@ -74,15 +74,19 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
         ..
     } = plan;
     let run = RunId(rand::random());
-    edge.public_only = paper.is_some();
-    // On paper there is nothing that two engines could take from each other.
-    let hold = match &paper {
-        Some(_) => None,
-        None => Some(WalletHold::take(&data, signer.address(), run)?),
+    let on_paper = paper.is_some();
+    edge.public_only = on_paper;
+    // An exchange of this process begins anew with it: nothing of another run is there.
+    let venue_name = (!built_in).then(|| history::venue_name(&edge.rest_url, on_paper));
+    let held = match &venue_name {
+        Some(venue) if on_paper => Held::OnPaper(payer.maker, venue),
+        _ => Held::Wallet(signer.address()),
     };
-    // An exchange of this process begins anew with it, and so does one on paper: nothing of another run is there.
-    let venue_name = Some(edge.rest_url.clone()).filter(|_| !built_in && paper.is_none());
-    let past = past(&data, payer.maker, venue_name.as_deref(), fresh)?;
+    let hold = WalletHold::take(&data, held, run)?;
+    let past = match &venue_name {
+        Some(venue) => past(&data, Whose { account: payer.maker, venue }, on_paper, fresh)?,
+        None => None,
+    };
     let running = |what: &str| {
         let what = what.to_owned();
         move |error: oddsmith_net::NetError| Failure::Running(format!("{what}: {error}"))
@@ -104,12 +108,12 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
     let config_json = engine.to_json().map_err(|error| Failure::Usage(error.to_string()))?;
     let predecessor = past.as_ref().map(|past| past.run);
     let account = Some(payer.maker);
-    let command = if paper.is_some() { "run on paper" } else { "run" };
+    let command = if on_paper { history::ON_PAPER } else { history::LIVE };
     let seed = rand::random();
     let new = NewRun { id: run, command, config, seed, journal, account, venue: venue_name, predecessor };
     let pages = Pages::begin(&data, new)?;
     let dir = pages.dir().to_owned();
-    if guard.credentials_file && paper.is_none() {
+    if guard.credentials_file && !on_paper {
         let failed =
             |error| Failure::Running(format!("cannot leave the guardian's credentials in {}: {error}", dir.display()));
         papers.write(&dir).map_err(failed)?;
@@ -122,13 +126,18 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
     let mut lanes = Lanes::new();
     lanes.push(OwnedInput::Other(Input::Setup(Box::new(setup))));
     let restored = past.map(|past| past.restore);
+    let paper = paper.map(|settings| PaperDesk::new(settings, restored.as_ref()));
+    if let Some(paper) = &paper {
+        let begins = predecessor.map_or("begins".to_owned(), |before| format!("goes on after run {before}"));
+        eprintln!("paper: the account {begins} with {} dollars", paper.collateral());
+    }
     let known: Vec<MarketCard> = restored.iter().flat_map(|r| &r.markets).map(|market| market.card.clone()).collect();
     if let Some(restore) = restored {
         lanes.push(OwnedInput::Other(Input::Restore(Box::new(restore))));
     }
     lanes.push(OwnedInput::Other(Input::Protocol(protocol)));
     listed.into_iter().for_each(|input| lanes.push(OwnedInput::Other(input)));
-    if paper.is_some() {
+    if on_paper {
         for link in [Link::User, Link::Orders] {
             lanes.push(OwnedInput::Other(Input::Link { link, state: LinkState::Up }));
         }
@@ -156,13 +165,11 @@ pub fn start(plan: LivePlan) -> Result<(Started, Option<WalletHold>), Failure> {
 }
 
 /// The past that the run goes on after.
-fn past(data: &DataDir, account: Address, venue: Option<&str>, fresh: bool) -> Result<Option<History>, Failure> {
-    let Some(venue) = venue else { return Ok(None) };
-    let whose = Whose { account, venue };
+fn past(data: &DataDir, whose: Whose<'_>, on_paper: bool, fresh: bool) -> Result<Option<History>, Failure> {
     if fresh {
         match history::find(data, whose) {
             Ok(Some(history)) => {
-                if let Some(words) = history::given_up(&history)? {
+                if let Some(words) = history::given_up(&history, on_paper)? {
                     eprintln!("oddsmith: {words}");
                 }
             }
@@ -175,7 +182,11 @@ fn past(data: &DataDir, account: Address, venue: Option<&str>, fresh: bool) -> R
     if let Some(History { run, dir, torn, .. }) = &history {
         tracing::info!(%run, "goes on after");
         if let Some(torn) = torn {
-            tracing::warn!(dir = %dir.display(), torn, "the journal's end was lost; the venue is asked for what is missing");
+            let missing = match on_paper {
+                true => "what happened there on paper has not happened",
+                false => "the venue is asked for what is missing",
+            };
+            tracing::warn!(dir = %dir.display(), torn, "the journal's end was lost; {missing}");
         }
     }
     Ok(history)

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub mod chain;
 pub mod live;
 pub mod replay;
 pub mod trial;
