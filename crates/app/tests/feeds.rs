@@ -101,6 +101,7 @@ fn quotes_follow_a_price_and_go_when_it_is_frozen_or_lost() {
     assert_eq!(code, 0, "{said}");
     assert!(count(data.path(), "event.doubt_began", "reference_feed") >= 2);
     assert!(count(data.path(), "input.reference", "btc") > 100);
+    assert!(count(data.path(), "event.fair_value", "fair_value") >= 1, "what the model says is written down");
     assert_replays(data.path());
     let audit = oddsmith(data.path(), &["audit", "latest"]);
     assert_eq!(audit.code, 0, "{}{}", audit.out, audit.err);
