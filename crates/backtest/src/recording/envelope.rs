@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memchr_iter};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::Needle;
 
 /// A frame taken out of what the recorder put around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +26,9 @@ pub type Source<'p> = Cow<'p, str>;
 /// The fields of an envelope that matter.
 #[derive(Default)]
 struct Envelope<'p> {
-    payload: Option<&'p RawValue>,
+    payload: Option<&'p [u8]>,
     /// The other name of a payload, which counts only for what was received.
-    data: Option<&'p RawValue>,
+    data: Option<&'p [u8]>,
     is_received: bool,
     source: Source<'p>,
     has_topic: bool,
@@ -90,7 +93,7 @@ impl<'p> Deserialize<'p> for Envelope<'p> {
                 let mut envelope = Envelope::default();
                 while let Some(Key(key)) = map.next_key()? {
                     let value: &'p RawValue = map.next_value()?;
-                    envelope.take(&key, value);
+                    envelope.take(&key, value.get());
                 }
                 Ok(envelope)
             }
@@ -100,18 +103,42 @@ impl<'p> Deserialize<'p> for Envelope<'p> {
 }
 
 impl<'p> Envelope<'p> {
-    fn frame(&self) -> Option<&'p RawValue> {
+    /// Reads an envelope as it usually is, without looking at what is in the frame: plain keys and values without space, and the frame, an
+    /// object, behind them. `None` says no more than that it is not that.
+    fn usual(piece: &'p [u8]) -> Option<Envelope<'p>> {
+        let mut envelope = Envelope::default();
+        let mut rest = piece.strip_prefix(b"{")?;
+        loop {
+            let key = plain(rest)?;
+            rest = rest.get(key.len() + 2..)?.strip_prefix(b":")?;
+            if key == "payload" {
+                break;
+            }
+            let len = if rest.first() == Some(&b'"') { plain(rest)?.len() + 2 } else { whole_number(rest)? };
+            let (value, behind) = rest.split_at_checked(len)?;
+            envelope.take(key, std::str::from_utf8(value).ok()?);
+            rest = behind.strip_prefix(b",")?;
+        }
+        let frame = rest.strip_suffix(b"}")?.trim_ascii();
+        if !frame.starts_with(b"{") || !frame.ends_with(b"}") || may_end_before(frame) {
+            return None;
+        }
+        envelope.payload = Some(frame);
+        Some(envelope)
+    }
+
+    fn frame(&self) -> Option<&'p [u8]> {
         self.payload.or(self.data.filter(|_| self.is_received))
     }
 
-    fn take(&mut self, key: &str, value: &'p RawValue) {
+    fn take(&mut self, key: &str, value: &'p str) {
         match key {
-            "payload" => self.payload = Some(value),
-            "data" => self.data = Some(value),
-            "dir" => self.is_received = value.get() == "\"recv\"",
+            "payload" => self.payload = Some(value.as_bytes()),
+            "data" => self.data = Some(value.as_bytes()),
+            "dir" => self.is_received = value == "\"recv\"",
             "topic" => self.has_topic = true,
             "source" => {
-                if let Ok(Key(source)) = serde_json::from_str(value.get()) {
+                if let Ok(Key(source)) = serde_json::from_str(value) {
                     self.source = source;
                 }
             }
@@ -120,7 +147,7 @@ impl<'p> Envelope<'p> {
                     return;
                 };
                 if self.received.is_none_or(|(known, _)| rank < known)
-                    && let Some(ns) = nanoseconds(value.get())
+                    && let Some(ns) = nanoseconds(value)
                 {
                     self.received = Some((rank, ns));
                 }
@@ -129,21 +156,59 @@ impl<'p> Envelope<'p> {
     }
 }
 
+/// The text of a string at the beginning, if nothing in it is written in another way than it is read.
+fn plain(json: &[u8]) -> Option<&str> {
+    let text = json.strip_prefix(b"\"")?;
+    let len = text.iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
+    let (text, behind) = text.split_at_checked(len)?;
+    if behind.first() == Some(&b'"') { std::str::from_utf8(text).ok() } else { None }
+}
+
+/// The length of a whole number at the beginning.
+fn whole_number(json: &[u8]) -> Option<usize> {
+    let len = json.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (len > 0 && json.first() != Some(&b'0')).then_some(len)
+}
+
+/// Whether an object could end inside of this text, which begins with one, and be followed by another key: where it is not, and the whole
+/// line is JSON, the object ends where the text does. Nothing else of it has to be read.
+fn may_end_before(object: &[u8]) -> bool {
+    memchr_iter(b'}', object).any(|end| {
+        let behind = object.get(end + 1..).unwrap_or_default().trim_ascii_start();
+        behind.strip_prefix(b",").is_some_and(|next| next.trim_ascii_start().starts_with(b"\""))
+    })
+}
+
+/// Whether an object can have something in it that counts as a frame: not without its name, unless that is written with escapes.
+fn may_hold_frame(object: &[u8]) -> bool {
+    static NAMES: [Needle; 2] = [Needle::new("\"payload\""), Needle::new("\"dir\"")];
+    NAMES.iter().any(|name| name.is_in(object)) || memchr(b'\\', object).is_some()
+}
+
 /// Takes the frame out of a piece of a recording. What is no envelope is a frame itself.
 #[must_use]
 pub fn unwrap(piece: &[u8]) -> Unwrapped<'_> {
     let (stamp, piece) = stamped(piece.trim_ascii());
-    let envelope = if piece.first() == Some(&b'{') { serde_json::from_slice::<Envelope<'_>>(piece).ok() } else { None };
+    let envelope = if piece.first() == Some(&b'{') && may_hold_frame(piece) {
+        Envelope::usual(piece).or_else(|| serde_json::from_slice(piece).ok())
+    } else {
+        None
+    };
+    opened(piece, stamp, envelope)
+}
+
+fn opened<'p>(piece: &'p [u8], stamp: Option<u64>, envelope: Option<Envelope<'p>>) -> Unwrapped<'p> {
     // A message of the venue's other data service has a payload of its own, under a topic.
     let Some((payload, envelope)) =
         envelope.filter(|envelope| !envelope.has_topic).and_then(|envelope| Some((envelope.frame()?, envelope)))
     else {
         return Unwrapped { frame: Cow::Borrowed(piece), received_ns: stamp, source: Cow::Borrowed("") };
     };
-    let frame = match serde_json::from_str::<Key<'_>>(payload.get()) {
-        Ok(Key(Cow::Borrowed(text))) => Cow::Borrowed(text.as_bytes()),
-        Ok(Key(Cow::Owned(text))) => Cow::Owned(text.into_bytes()),
-        Err(_) => Cow::Borrowed(payload.get().as_bytes()),
+    let text = if payload.starts_with(b"\"") { serde_json::from_slice::<Key<'_>>(payload).ok() } else { None };
+    let frame = match text {
+        Some(Key(Cow::Borrowed(text))) => Cow::Borrowed(text.as_bytes()),
+        Some(Key(Cow::Owned(text))) => Cow::Owned(text.into_bytes()),
+        None => Cow::Borrowed(payload),
     };
     let received_ns = envelope.received.map(|(_, ns)| ns).or(stamp);
     Unwrapped { frame, received_ns, source: envelope.source }
@@ -207,6 +272,9 @@ fn calendar(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn taken(piece: &str) -> (String, Option<u64>, String) {
@@ -246,6 +314,65 @@ mod tests {
             ("12 {}", "12 {}", None, ""),
         ] {
             assert_eq!(taken(piece), (frame.to_owned(), received, source.to_owned()), "{piece}");
+        }
+    }
+
+    /// Lines of JSON around frames, most of them envelopes.
+    fn line() -> impl Strategy<Value = String> {
+        let key = select(vec![
+            "payload",
+            "payload",
+            "source",
+            "recv_wall_ns",
+            "ts",
+            "dir",
+            "data",
+            "topic",
+            "socket",
+            "pay\\u006coad",
+            "else",
+        ]);
+        let value = select(vec![
+            r#"{"a":1}"#,
+            r#"{"market":"0x1", "price_changes":[{"a":1}, {"a":"}"}], "timestamp":"7"}"#,
+            r#"{"a":{"b":1},"c":2}"#,
+            r#"{"a":"},\"x\":"}"#,
+            r#"[{"a":1}]"#,
+            r#""{\"a\":1}""#,
+            r#""polymarket""#,
+            r#""recv""#,
+            "1777366911692000000",
+            "0",
+            "-1.5e3",
+            "null",
+            "{}",
+        ]);
+        let space = || select(vec!["", "", "", " "]);
+        let pair = (key, value, space()).prop_map(|(key, value, space)| format!("\"{key}\":{space}{value}"));
+        (prop::collection::vec(pair, 0..5), space(), space())
+            .prop_map(|(pairs, space, end)| format!("{{{}{end}}}{end}", pairs.join(&format!(",{space}"))))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_usual_envelopes_hold_is_what_reading_them_whole_finds(line in line()) {
+            let piece = line.trim_ascii().as_bytes();
+            let whole = serde_json::from_slice::<Envelope<'_>>(piece).expect("JSON");
+            prop_assert_eq!(unwrap(line.as_bytes()), opened(piece, None, Some(whole)), "{}", line);
+        }
+    }
+
+    #[test]
+    fn our_own_lines_are_usual() {
+        for frame in [r#"{"a":[{"b":"}"}]}"#, r#"{"a":1, "b":"x"}"#] {
+            let mut line = Vec::new();
+            oddsmith_recorder::line(&mut line, oddsmith_recorder::Source::Socket(3), 7, frame.as_bytes());
+            assert_eq!(
+                Envelope::usual(line.trim_ascii()).and_then(|envelope| envelope.payload),
+                Some(frame.as_bytes())
+            );
         }
     }
 

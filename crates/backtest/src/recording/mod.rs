@@ -7,6 +7,7 @@
 mod document;
 mod envelope;
 mod lines;
+mod needle;
 mod table;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use document::Document;
 pub use envelope::{Source, Unwrapped, unwrap};
 use lines::Lines;
+pub(crate) use needle::Needle;
 pub use table::{Table, TableRow};
 
 /// A frame, or another piece of a recording, is not kept beyond this size; a longer one is skipped and counted.
@@ -89,8 +91,13 @@ pub fn is_parquet(path: &Path) -> bool {
 /// Whether a frame is one of the market channel, or a book: what the engine understands. A recording may hold other feeds too.
 #[must_use]
 pub fn is_market_frame(frame: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(frame) else { return true };
-    ["\"asset_id\"", "\"price_changes\"", "\"event_type\"", "\"assets_ids\""].iter().any(|key| text.contains(key))
+    static NAMES: [Needle; 4] = [
+        Needle::new("\"asset_id\""),
+        Needle::new("\"price_changes\""),
+        Needle::new("\"event_type\""),
+        Needle::new("\"assets_ids\""),
+    ];
+    NAMES.iter().any(|name| name.is_in(frame)) || std::str::from_utf8(frame).is_err()
 }
 
 impl Recording {

@@ -6,7 +6,9 @@ use oddsmith_domain::{Input, MarketSource};
 
 use super::entry::{Draft, What};
 use super::{Reading, Source, TapeError, outside};
-use crate::recording::{Recording, is_market_frame, unwrap};
+use crate::recording::{Needle, Recording, is_market_frame, unwrap};
+
+static EVENT_TYPE: Needle = Needle::new("\"event_type\"");
 
 /// A recording of frames.
 pub(super) struct Frames {
@@ -15,7 +17,11 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn open(path: &Path) -> Result<Frames, TapeError> {
-        Ok(Frames { recording: Recording::open(path)? })
+        Ok(Frames::new(Recording::open(path)?))
+    }
+
+    pub(super) fn new(recording: Recording) -> Frames {
+        Frames { recording }
     }
 }
 
@@ -36,16 +42,12 @@ impl Source for Frames {
                 reading.counts.others += 1;
                 continue;
             }
-            // A book read by REST has no event type; on the socket everything has one.
-            let rest = !contains(&unwrapped.frame, "\"event_type\"");
+            // A book read by REST has no event type; on the socket everything has one, most often at the end.
+            let rest = !EVENT_TYPE.is_in_from_end(&unwrapped.frame);
             let source = if rest { MarketSource::Rest } else { MarketSource::Shard(0) };
             draft.frame(unwrapped.received_ns, source, &unwrapped.frame);
             return Ok(true);
         }
         Ok(false)
     }
-}
-
-fn contains(frame: &[u8], text: &str) -> bool {
-    std::str::from_utf8(frame).is_ok_and(|frame| frame.contains(text))
 }

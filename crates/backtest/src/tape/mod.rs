@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use oddsmith_journal::{CodecError, ReadError};
 use thiserror::Error;
 
-use crate::recording::RecordingError;
+use crate::recording::{Recording, RecordingError};
 pub use catalog::{Catalogued, Form, catalog};
 use entry::Draft;
 pub use entry::{Entry, MarketNo, What};
@@ -148,12 +148,22 @@ impl Tape {
     /// # Errors
     /// [`TapeError`] when one cannot be opened.
     pub fn open(recordings: &[(PathBuf, Form)], assumptions: Assumptions) -> Result<Tape, TapeError> {
-        let mut reading = Reading { roster: Roster::new(assumptions), counts: Counts::default() };
-        let mut heads = Vec::new();
-        for (path, form) in recordings {
-            let source = open(path, *form, &mut reading.roster)?;
-            heads.push(Head { source, draft: Draft::default(), last_ns: 0 });
-        }
+        let mut roster = Roster::new(assumptions);
+        let sources: Result<Vec<_>, _> = recordings.iter().map(|(path, form)| open(path, *form, &mut roster)).collect();
+        Tape::of(sources?, roster)
+    }
+
+    /// A tape of one recording of raw frames, from wherever it is read. No list of markets lies beside it.
+    ///
+    /// # Errors
+    /// [`TapeError`] when its first entry cannot be read.
+    pub fn of_frames(recording: Recording, assumptions: Assumptions) -> Result<Tape, TapeError> {
+        Tape::of(vec![Box::new(frames::Frames::new(recording))], Roster::new(assumptions))
+    }
+
+    fn of(sources: Vec<Box<dyn Source>>, roster: Roster) -> Result<Tape, TapeError> {
+        let heads = sources.into_iter().map(|source| Head { source, draft: Draft::default(), last_ns: 0 }).collect();
+        let reading = Reading { roster, counts: Counts::default() };
         let mut tape = Tape {
             heads,
             order: BinaryHeap::new(),

@@ -1,14 +1,21 @@
 //! The markets of a tape, as far as they are known at the moment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use memchr::memchr;
 use oddsmith_domain::{ConditionId, FeeSchedule, MarketCard, Price, Shares, Tick, Time, TokenId};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::MarketNo;
 use super::listed::{Listed, beside};
+use crate::recording::Needle;
+
+static MARKET: Needle = Needle::new("\"market\"");
+static TIMESTAMP: Needle = Needle::new("\"timestamp\"");
+static TICK_SIZE: Needle = Needle::new("\"tick_size\"");
+static MIN_ORDER_SIZE: Needle = Needle::new("\"min_order_size\"");
 
 /// What is taken for true where a recording is silent. Whatever is used is named in the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -52,7 +59,8 @@ pub(super) struct Known {
 pub struct Roster {
     assumptions: Assumptions,
     markets: Vec<Known>,
-    by_condition: HashMap<ConditionId, MarketNo>,
+    /// By the texts of their conditions, so that a known one is found without parsing it.
+    by_condition: BTreeMap<Box<[u8]>, MarketNo>,
     listed: HashMap<ConditionId, Listed>,
     /// The markets of which something was learned, when somebody wants to know.
     learned: Option<Vec<MarketNo>>,
@@ -60,7 +68,13 @@ pub struct Roster {
 
 impl Roster {
     pub(super) fn new(assumptions: Assumptions) -> Roster {
-        Roster { assumptions, markets: Vec::new(), by_condition: HashMap::new(), listed: HashMap::new(), learned: None }
+        Roster {
+            assumptions,
+            markets: Vec::new(),
+            by_condition: BTreeMap::new(),
+            listed: HashMap::new(),
+            learned: None,
+        }
     }
 
     /// Remembers from now on of which markets something is learned, beginning with those that are known already.
@@ -145,12 +159,12 @@ impl Roster {
 
     /// The number of a market, which is made known if it was not.
     pub(super) fn number(&mut self, condition: ConditionId) -> MarketNo {
-        if let Some(no) = self.by_condition.get(&condition) {
+        if let Some(no) = self.by_condition.get(condition.as_str().as_bytes()) {
             return *no;
         }
         let no = MarketNo(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
         let listed = self.listed.get(&condition).cloned();
-        self.by_condition.insert(condition, no);
+        self.by_condition.insert(condition.as_str().as_bytes().into(), no);
         self.markets.push(Known {
             condition,
             card: None,
@@ -168,28 +182,28 @@ impl Roster {
     /// states.
     pub(super) fn read(&mut self, frame: &[u8], markets: &mut Vec<MarketNo>) -> bool {
         markets.clear();
-        let Ok(text) = std::str::from_utf8(frame) else { return false };
         let mut unknown = false;
-        for condition in conditions(text) {
-            let Ok(condition) = ConditionId::parse(condition) else { continue };
-            let no = self.number(condition);
+        for text in texts(frame, &MARKET) {
+            let known = self.by_condition.get(text).copied();
+            let new = || Some(self.number(ConditionId::parse(std::str::from_utf8(text).ok()?).ok()?));
+            let Some(no) = known.or_else(new) else { continue };
             if !markets.contains(&no) {
                 markets.push(no);
-                unknown |= self.wants(no, text);
+                unknown |= self.wants(no, frame);
             }
         }
-        unknown && self.learn(text)
+        unknown && self.learn(frame)
     }
 
     /// Whether the frame may hold what is not known of a market yet.
-    fn wants(&self, no: MarketNo, text: &str) -> bool {
+    fn wants(&self, no: MarketNo, frame: &[u8]) -> bool {
         let Some(market) = self.markets.get(no.index()).filter(|market| market.card.is_none()) else { return false };
-        let facts = market.made().is_none_or(|card| card.tick.is_none() || card.min_size.is_none());
-        !self.is_known(no) || facts && (text.contains("\"tick_size\"") || text.contains("\"min_order_size\""))
+        let facts = market.tick().is_none() || market.min_size().is_none();
+        !self.is_known(no) || facts && (TICK_SIZE.is_in(frame) || MIN_ORDER_SIZE.is_in(frame))
     }
 
-    fn learn(&mut self, text: &str) -> bool {
-        match serde_json::from_str::<Value>(text) {
+    fn learn(&mut self, frame: &[u8]) -> bool {
+        match serde_json::from_slice::<Value>(frame) {
             Ok(Value::Array(elements)) => elements.iter().fold(false, |new, element| self.element(element) | new),
             Ok(element) => self.element(&element),
             // The engine will say what is wrong with it.
@@ -226,6 +240,14 @@ impl Roster {
 }
 
 impl Known {
+    fn tick(&self) -> Option<Tick> {
+        self.tick.or_else(|| self.listed.as_ref()?.tick)
+    }
+
+    fn min_size(&self) -> Option<Shares> {
+        self.min_size.or_else(|| self.listed.as_ref()?.min_size)
+    }
+
     /// A card from what was listed and seen.
     fn made(&self) -> Option<MarketCard> {
         let listed = self.listed.as_ref();
@@ -240,8 +262,8 @@ impl Known {
             question: listed.and_then(|market| market.question.clone()).unwrap_or_default(),
             tokens,
             outcomes,
-            tick: self.tick.or(listed.and_then(|market| market.tick)),
-            min_size: self.min_size.or(listed.and_then(|market| market.min_size)),
+            tick: self.tick(),
+            min_size: self.min_size(),
             fee: listed.and_then(|market| market.fee),
             end_wall_s: listed.and_then(|market| market.end_wall_s),
             neg_risk: self.neg_risk,
@@ -252,22 +274,19 @@ impl Known {
     }
 }
 
-/// The texts under the name `market` in a frame, without understanding the frame.
-fn conditions(text: &str) -> impl Iterator<Item = &str> {
-    texts(text, "\"market\"")
-}
-
-fn texts<'t>(text: &'t str, name: &'static str) -> impl Iterator<Item = &'t str> {
-    text.match_indices(name).filter_map(move |(at, _)| {
-        let rest = text.get(at + name.len()..)?.trim_start().strip_prefix(':')?.trim_start();
-        rest.strip_prefix('"')?.split_once('"').map(|(value, _)| value)
+/// The texts under a name in a frame, without understanding the frame.
+fn texts<'f>(frame: &'f [u8], name: &'static Needle) -> impl Iterator<Item = &'f [u8]> {
+    name.ends(frame).filter_map(|end| {
+        let rest = frame.get(end..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let text = rest.strip_prefix(b"\"")?;
+        text.get(..memchr(b'"', text)?)
     })
 }
 
 /// The newest time that the venue states in a frame, in nanoseconds; `None` when it states none.
 pub(crate) fn venue_ns(frame: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(frame).ok()?;
-    texts(text, "\"timestamp\"").filter_map(|ms| ms.parse::<u64>().ok()).max()?.checked_mul(Time::MILLI)
+    let times = texts(frame, &TIMESTAMP).filter_map(|ms| std::str::from_utf8(ms).ok()?.parse::<u64>().ok());
+    times.max()?.checked_mul(Time::MILLI)
 }
 
 /// The finest grid of the venue's that a price needs, no coarser than `so_far`.

@@ -49,15 +49,24 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`] when the file cannot be read to its end, or undecodable frames cannot be written.
 pub fn verify_file(path: &Path, options: &Options) -> Result<FileReport, VerifyError> {
-    let mut audit = Audit::new(&path.display().to_string(), options)?;
+    let name = path.display().to_string();
     if is_parquet(path) {
+        let mut audit = Audit::new(&name, options)?;
         let mut table = Table::open(path)?;
         while let Some(row) = table.next_row()? {
             audit.row(&row)?;
         }
         return Ok(audit.finish());
     }
-    let mut recording = Recording::open(path)?;
+    verify_recording(&name, Recording::open(path)?, options)
+}
+
+/// The same for a recording of raw frames from wherever it is read. `name` is what the report calls it.
+///
+/// # Errors
+/// As [`verify_file`].
+pub fn verify_recording(name: &str, mut recording: Recording, options: &Options) -> Result<FileReport, VerifyError> {
+    let mut audit = Audit::new(name, options)?;
     while let Some(piece) = recording.next_piece()? {
         audit.piece(&piece)?;
     }
