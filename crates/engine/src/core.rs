@@ -65,7 +65,8 @@ impl Emitter {
 pub(crate) enum Purpose {
     Place(OrderId),
     Cancel(OrderId),
-    Query(OrderId),
+    /// How an order stands, and whether it had been at the venue when that was asked.
+    Query(OrderId, bool),
     Doubt(Scope),
     Reconcile,
     Heartbeat,

@@ -29,7 +29,9 @@ impl Engine {
         match (purpose, &result.outcome) {
             (Purpose::Place(id), GatewayOutcome::Place(outcome)) => self.on_placed(&id, outcome, now, out),
             (Purpose::Cancel(id), GatewayOutcome::Cancel(outcome)) => self.on_canceled(&id, outcome, now, out),
-            (Purpose::Query(id), GatewayOutcome::Query(outcome)) => self.on_queried(&id, outcome, now, out),
+            (Purpose::Query(id, arrived), GatewayOutcome::Query(outcome)) => {
+                self.on_queried((&id, arrived), outcome, now, out);
+            }
             (Purpose::Doubt(scope), GatewayOutcome::CancelScope(outcome)) => {
                 self.on_scope_canceled(scope, result, outcome, now, out);
             }
@@ -129,7 +131,7 @@ impl Engine {
 
     fn on_queried(
         &mut self,
-        id: &OrderId,
+        (id, arrived): (&OrderId, bool),
         outcome: &Result<Option<AccountOrder>, UnknownCause>,
         now: Time,
         out: &mut Vec<Output>,
@@ -152,14 +154,15 @@ impl Engine {
                     self.replan_for(id);
                 }
             }
-            // One that worked there is gone; a fill that is still on its way will be counted. One that never did may be on its way
-            // still, and the question has overtaken it.
+            // One that was there when it was asked about is gone; a fill that is still on its way will be counted. Any other may have
+            // been overtaken by the question, even if the venue has told of it meanwhile.
             Ok(None) if self.state_of(id) == Some(OrderState::PendingCancel) => {
-                let arrived = self.orders.get(id).is_some_and(|order| order.arrived);
                 self.change(id, if arrived { OrderState::Canceled } else { OrderState::Unknown }, now, out);
             }
             // It worked, and neither a list nor the venue knows it any more: nobody can say what became of it.
-            Ok(None) if matches!(self.state_of(id), Some(OrderState::Working | OrderState::PartiallyFilled)) => {
+            Ok(None)
+                if arrived && matches!(self.state_of(id), Some(OrderState::Working | OrderState::PartiallyFilled)) =>
+            {
                 let what = format!("order {id} is in our books and not at the venue");
                 self.differ(DifferenceKind::MissingOrder, None, what, out);
                 self.change(id, OrderState::Unknown, now, out);

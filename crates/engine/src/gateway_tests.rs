@@ -1,10 +1,10 @@
 //! Every outcome of a request in every state of its order.
 
 use oddsmith_domain::{
-    AccountOrder, AccountPart, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, ExchangeKind, FeeSchedule,
-    GatewayInput, GatewayOutcome, Input, InstanceId, IntentId, MarketCard, MarketId, Omission, OrderFields, OrderState,
-    OrderType, OutputBody, Payer, PlaceOrder, PlaceOutcome, Price, RefusalCode, RunId, Setup, Shares, Side, Tick,
-    TokenId, VenueOrderStatus,
+    AccountOrder, AccountPart, Action, ActionSeq, CancelOutcome, CanceledOrders, ConditionId, ExchangeKind,
+    FeeSchedule, GatewayInput, GatewayOutcome, Input, InstanceId, IntentId, MarketCard, MarketId, Omission,
+    OrderFields, OrderState, OrderType, OutputBody, Payer, PlaceOrder, PlaceOutcome, Price, RefusalCode, RunId, Setup,
+    Shares, Side, Tick, TokenId, VenueOrderStatus,
 };
 use oddsmith_execution::ALL_STATES;
 use oddsmith_strategy::{StrategyConfig, skewed_maker::Parameters};
@@ -125,7 +125,7 @@ fn canceled(orders: &[OrderId]) -> GatewayOutcome {
 /// cancel, unknown, filled, cancelled, rejected). The letter is the state that the order is in afterwards: N W P D U F C R; a small
 /// letter says that the outcome contradicts the state, which is reported and changes nothing.
 fn policy() -> Vec<(&'static str, Purpose, GatewayOutcome, &'static str)> {
-    let (place, cancel, query) = (Purpose::Place(ID), Purpose::Cancel(ID), Purpose::Query(ID));
+    let (place, cancel, query) = (Purpose::Place(ID), Purpose::Cancel(ID), Purpose::Query(ID, true));
     let wallet = Purpose::Doubt(Scope::Wallet);
     let timeout = UnknownCause::Timeout;
     let unread = Omission { part: AccountPart::Orders, page: 1, cause: timeout, rejected: 0, rejects: Vec::new() };
@@ -151,7 +151,8 @@ fn policy() -> Vec<(&'static str, Purpose, GatewayOutcome, &'static str)> {
         ("found matched", query, report(VenueOrderStatus::Matched), "NWPDUFCR"),
         ("found cancelled", query, report(VenueOrderStatus::Canceled), "CCCCCFCR"),
         ("found in a state not known", query, report(VenueOrderStatus::Other), "NWPDUFCR"),
-        ("not found", query, GatewayOutcome::Query(Ok(None)), "NUUUUFCR"),
+        ("not found", query, GatewayOutcome::Query(Ok(None)), "NUUCUFCR"),
+        ("not found, nor there before", Purpose::Query(ID, false), GatewayOutcome::Query(Ok(None)), "NWPUUFCR"),
         ("query unknown", query, GatewayOutcome::Query(Err(timeout)), "NWPDUFCR"),
         ("cancel-all names it", wallet, canceled(&[ID]), "CCCCCFCR"),
         ("cancel-all does not name it", wallet, canceled(&[]), "NWPDUFCR"),
@@ -187,18 +188,28 @@ fn every_outcome_in_every_state_is_as_the_policy_says() {
     }
 }
 
-/// A question can overtake the placement that it asks about: only of an order that was at the venue, its absence says something.
+/// A question can overtake the placement that it asks about: only of an order that was at the venue then, its absence says something,
+/// whatever the venue has told meanwhile.
 #[test]
-fn an_order_that_is_being_canceled_and_not_found_is_gone_only_if_it_had_arrived() {
-    for (arrived, expected) in [(true, OrderState::Canceled), (false, OrderState::Unknown)] {
-        let mut engine = engine(OrderState::PendingNew, Purpose::Query(ID));
-        if arrived {
+fn an_order_that_is_being_canceled_and_not_found_is_gone_only_if_it_had_arrived_before_the_question() {
+    for (before, meanwhile, expected) in
+        [(true, false, OrderState::Canceled), (false, false, OrderState::Unknown), (false, true, OrderState::Unknown)]
+    {
+        let mut engine = engine(OrderState::PendingNew, Purpose::Other);
+        if before {
             engine.orders.transition(&ID, OrderState::Working, NOW);
         }
         engine.orders.transition(&ID, OrderState::PendingCancel, NOW);
-        let result = GatewayInput { action: ACTION, outcome: GatewayOutcome::Query(Ok(None)) };
+        let mut out = Vec::new();
+        engine.query(ID, &mut out);
+        let action =
+            out.iter().find(|o| matches!(o.body, OutputBody::Action(Action::Query { .. }))).expect("asked").seq;
+        if meanwhile {
+            engine.on_order_standing(&ID, VenueOrderStatus::Live, Shares::ZERO, NOW, &mut out);
+        }
+        let result = GatewayInput { action: ActionSeq(action), outcome: GatewayOutcome::Query(Ok(None)) };
         engine.handle(&Input::Gateway(Box::new(result)), NOW, &mut Vec::new());
-        assert_eq!(engine.orders.get(&ID).map(|o| o.state), Some(expected), "arrived: {arrived}");
+        assert_eq!(engine.orders.get(&ID).map(|o| o.state), Some(expected), "{before} {meanwhile}");
     }
 }
 

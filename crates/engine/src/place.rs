@@ -179,7 +179,8 @@ impl Engine {
         }
         self.breakers.sent(RequestKind::Query);
         let action = self.emit.action(out, Action::Query { order: id });
-        self.awaited.insert(action, Purpose::Query(id));
+        let arrived = self.orders.get(&id).is_some_and(|order| order.arrived);
+        self.awaited.insert(action, Purpose::Query(id, arrived));
         self.orders.note(&id, |order| order.asked = Some(action));
     }
 
