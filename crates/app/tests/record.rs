@@ -233,13 +233,14 @@ fn gaps_are_those_that_were_injected_and_the_recording_can_be_used() {
     let mut trial = Trial::begin(&[]);
     sleep(4);
     let mut blows = vec![trial.disconnect()];
-    sleep(5);
+    sleep(8);
     blows.push(trial.freeze(Duration::from_secs(4)));
-    sleep(9);
+    sleep(12);
     blows.push(trial.without_books());
-    sleep(5);
+    sleep(8);
     let said = trial.end();
-    trial.certifies(&blows, Duration::from_millis(2_500));
+    // Wide enough for a machine that does much else at the same time; the ten minutes hold it tighter.
+    trial.certifies(&blows, Duration::from_millis(7_500));
     for certificate in trial.certificates() {
         let hashes = certificate.hashes;
         assert!(hashes.checked > 50 && hashes.checked + hashes.not_comparable <= hashes.changes, "{certificate:#?}");
