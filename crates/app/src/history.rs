@@ -141,12 +141,12 @@ pub fn given_up(history: &History, on_paper: bool) -> Result<Option<String>, Fai
     if held + open + unsettled + latches == 0 {
         return Ok(None);
     }
-    let left = match on_paper {
-        true => "the account on paper begins anew",
-        false => "what the wallet holds belongs to no instance",
+    let (alive, left) = match on_paper {
+        true => ("died with their venue", "the account on paper begins anew"),
+        false => ("may be alive", "what the wallet holds belongs to no instance"),
     };
     Ok(Some(format!(
-        "the past of run {} is given up: {held} positions with their cost, {open} orders that may be alive, {unsettled} fills that are \
+        "the past of run {} is given up: {held} positions with their cost, {open} orders that {alive}, {unsettled} fills that are \
          not settled, {latches} latches, {realized} pUSD realised; {left}",
         history.run
     )))
