@@ -60,10 +60,15 @@ pub enum Style {
     Shuffled(u64),
 }
 
-struct Draw(u64);
+/// Numbers that look random and are the same every time.
+pub struct Draw(u64);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Draw {
+        Draw(seed | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -97,7 +102,7 @@ fn quoted(text: impl std::fmt::Display) -> String {
 
 /// A `price_change` with one or two changes: 378 or 602 bytes in the recorded style.
 pub fn price_change(changes: usize, n: u64, style: Style) -> String {
-    let mut draw = if let Style::Shuffled(seed) = style { Some(Draw(seed | 1)) } else { None };
+    let mut draw = if let Style::Shuffled(seed) = style { Some(Draw::new(seed)) } else { None };
     let cents = 40 + n % 10;
     let entries: Vec<String> = (0..changes)
         .map(|k| {
@@ -130,7 +135,7 @@ pub fn price_change(changes: usize, n: u64, style: Style) -> String {
 pub fn book(n: u64, style: Style) -> String {
     // Books are recorded without any space.
     let tight = if let Style::Shuffled(_) = style { style } else { Style::Compact };
-    let mut draw = if let Style::Shuffled(seed) = style { Some(Draw(seed | 1)) } else { None };
+    let mut draw = if let Style::Shuffled(seed) = style { Some(Draw::new(seed)) } else { None };
     let mut side = |first: u64, step: i64| {
         let levels: Vec<String> = (0..50i64)
             .map(|k| {

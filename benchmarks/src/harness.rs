@@ -32,18 +32,28 @@ impl Effort {
 
 /// Measures the contenders against the first of them.
 pub fn race(effort: Effort, contenders: Vec<(&str, Work<'_>)>) -> Vec<Figures> {
+    let begin = Instant::now();
+    race_by(&|| begin.elapsed(), effort, contenders)
+}
+
+/// The same by this thread's time on the processor: for work so long that it is interrupted on a busy machine.
+pub fn race_on_processor(effort: Effort, contenders: Vec<(&str, Work<'_>)>) -> Vec<Figures> {
+    race_by(&processor_time, effort, contenders)
+}
+
+fn race_by(clock: &dyn Fn() -> Duration, effort: Effort, contenders: Vec<(&str, Work<'_>)>) -> Vec<Figures> {
     let mut runners: Vec<_> = contenders
         .into_iter()
         .map(|(name, mut work)| {
-            let batch = batch_for(&mut work, effort.slice);
+            let batch = batch_for(clock, &mut work, effort.slice);
             (name, work, batch, Vec::with_capacity(effort.rounds))
         })
         .collect();
     for _ in 0..effort.rounds {
         for (_, work, batch, times) in &mut runners {
-            let start = Instant::now();
+            let start = clock();
             work(*batch);
-            times.push(start.elapsed().as_nanos() as f64 / *batch as f64);
+            times.push((clock() - start).as_nanos() as f64 / *batch as f64);
         }
     }
     let first = runners.first().map(|(_, _, _, times)| times.clone()).unwrap_or_default();
@@ -57,17 +67,26 @@ pub fn race(effort: Effort, contenders: Vec<(&str, Work<'_>)>) -> Vec<Figures> {
 }
 
 /// How many operations fill a slice of time, found by doubling (which also warms up).
-fn batch_for(work: &mut Work<'_>, slice: Duration) -> u64 {
+fn batch_for(clock: &dyn Fn() -> Duration, work: &mut Work<'_>, slice: Duration) -> u64 {
     let mut batch = 1;
     loop {
-        let start = Instant::now();
+        let start = clock();
         work(batch);
-        let took = start.elapsed();
+        let took = clock() - start;
         if took >= slice / 4 {
             return (batch as f64 * slice.as_secs_f64() / took.as_secs_f64()).ceil().max(1.0) as u64;
         }
         batch *= 2;
     }
+}
+
+/// How long this thread has been on a processor.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a place of the right type that lives through the call.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(failed, 0, "this system does not count a thread's time");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

@@ -9,7 +9,9 @@ mod harness;
 mod loopback;
 mod market;
 mod orders;
+mod replay;
 mod report;
+mod stream;
 mod venue;
 
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 /// Measures the hot path against the official Rust SDK and against bare floors, in one process.
 #[derive(Parser)]
 struct Arguments {
-    /// Only benches of these groups: market, orders, engine, evaluation, loopback.
+    /// Only benches of these groups: market, replay, orders, engine, evaluation, loopback.
     groups: Vec<String>,
     /// Print one JSON array instead of lines.
     #[arg(long)]
@@ -74,6 +76,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     if wanted("market") {
         rows.extend(market::run(effort));
+    }
+    if wanted("replay") {
+        rows.extend(replay::run(effort)?);
     }
     if wanted("orders") {
         rows.extend(orders::run(effort)?);
