@@ -138,7 +138,9 @@ impl<'p> Envelope<'p> {
             "dir" => self.is_received = value == "\"recv\"",
             "topic" => self.has_topic = true,
             "source" => {
-                if let Ok(Key(source)) = serde_json::from_str(value) {
+                if let Some(source) = plain(value.as_bytes()) {
+                    self.source = Cow::Borrowed(source);
+                } else if let Ok(Key(source)) = serde_json::from_str(value) {
                     self.source = source;
                 }
             }
@@ -167,7 +169,7 @@ fn plain(json: &[u8]) -> Option<&str> {
 /// The length of a whole number at the beginning.
 fn whole_number(json: &[u8]) -> Option<usize> {
     let len = json.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (len > 0 && json.first() != Some(&b'0')).then_some(len)
+    (len == 1 || len > 1 && json.first() != Some(&b'0')).then_some(len)
 }
 
 /// Whether an object could end inside of this text, which begins with one, and be followed by another key: where it is not, and the whole
@@ -229,21 +231,25 @@ fn stamped(piece: &[u8]) -> (Option<u64>, &[u8]) {
 /// years around ours its size tells which. Or from a text such as `2026-10-05T23:15:25.682Z`.
 fn nanoseconds(text: &str) -> Option<u64> {
     let text = text.trim_matches('"');
-    let Ok(value) = text.parse::<f64>() else {
-        return calendar(text);
-    };
-    let scale = match value {
+    // Whole numbers stay exact: an f64 holds no nanosecond of today.
+    if let Ok(whole) = text.parse::<u64>() {
+        return whole.checked_mul(unit_ns(whole as f64)? as u64);
+    }
+    match text.parse::<f64>() {
+        Ok(value) => Some((value * unit_ns(value)?) as u64),
+        Err(_) => calendar(text),
+    }
+}
+
+/// The unit of a time since the epoch, in nanoseconds.
+fn unit_ns(value: f64) -> Option<f64> {
+    Some(match value {
         1e8..1e11 => 1e9,
         1e11..1e14 => 1e6,
         1e14..1e17 => 1e3,
         1e17..1e19 => 1.0,
         _ => return None,
-    };
-    // Whole numbers stay exact: an f64 holds no nanosecond of today.
-    match text.parse::<u64>() {
-        Ok(whole) => whole.checked_mul(scale as u64),
-        Err(_) => Some((value * scale) as u64),
-    }
+    })
 }
 
 /// Nanoseconds of a time of the calendar in UTC.
@@ -366,9 +372,9 @@ mod tests {
 
     #[test]
     fn our_own_lines_are_usual() {
-        for frame in [r#"{"a":[{"b":"}"}]}"#, r#"{"a":1, "b":"x"}"#] {
+        for (socket, frame) in [(0, r#"{"a":[{"b":"}"}]}"#), (12, r#"{"a":1, "b":"x"}"#)] {
             let mut line = Vec::new();
-            oddsmith_recorder::line(&mut line, oddsmith_recorder::Source::Socket(3), 7, frame.as_bytes());
+            oddsmith_recorder::line(&mut line, oddsmith_recorder::Source::Socket(socket), 7, frame.as_bytes());
             assert_eq!(
                 Envelope::usual(line.trim_ascii()).and_then(|envelope| envelope.payload),
                 Some(frame.as_bytes())
