@@ -38,11 +38,9 @@ pub(crate) fn section(out: &mut String, title: &str, words: &str) {
 
 /// A table; the first column is text, the others are numbers.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut out = "<div class=\"scroll\"><table>\n<thead><tr>".to_owned();
-    for name in head {
-        put!(out, "<th>{}</th>", escape(name));
-    }
-    out += "</tr></thead>\n<tbody>\n";
+    let mut out = "<div class=\"scroll\"><table>\n".to_owned();
+    columns(head, &mut out);
+    out += "<tbody>\n";
     for row in rows {
         out += "<tr>";
         for cell in row {
@@ -51,6 +49,30 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         out += "</tr>\n";
     }
     out + "</tbody></table></div>\n"
+}
+
+/// A table with more columns than a phone is wide: where there is no room for it, its rows become cards, each value beside its column's
+/// name. The first and the last column are text, the others are numbers.
+pub(crate) fn cards(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut out = "<div class=\"scroll\"><table class=\"cards\">\n".to_owned();
+    columns(head, &mut out);
+    out += "<tbody>\n";
+    for row in rows {
+        out += "<tr>";
+        for (name, cell) in head.iter().zip(row) {
+            put!(out, "<td data-name=\"{}\">{}</td>", escape(name), escape(cell));
+        }
+        out += "</tr>\n";
+    }
+    out + "</tbody></table></div>\n"
+}
+
+fn columns(head: &[&str], out: &mut String) {
+    *out += "<thead><tr>";
+    for name in head {
+        put!(out, "<th>{}</th>", escape(name));
+    }
+    *out += "</tr></thead>\n";
 }
 
 /// The names of lines with their colours.

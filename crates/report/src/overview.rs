@@ -6,7 +6,7 @@ use oddsmith_domain::{Shares, Usdc};
 use serde::Serialize;
 
 use crate::chart::{Brackets, Chart, Ink, Line, escape, lasted};
-use crate::html::{cents, count, legend, moment, section, table, whole};
+use crate::html::{cards, cents, count, legend, moment, section, table, whole};
 use crate::split::Split;
 
 /// How many markets a trial's table has.
@@ -239,7 +239,8 @@ impl Overview {
             .chain(["fills", "orders", "deepest drawdown $", "markets traded", "what it says"].map(str::to_owned))
             .collect();
         let each = |trial: &Trial, of: &dyn Fn(&Outcome) -> String| {
-            trial.outcomes.iter().map(of).collect::<Vec<_>>().join(" / ")
+            // Where there is no room for all of them, a line ends behind a slash.
+            trial.outcomes.iter().map(of).collect::<Vec<_>>().join("\u{a0}/ ")
         };
         let rows: Vec<Vec<String>> = self
             .trials
@@ -260,7 +261,7 @@ impl Overview {
             })
             .collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        *out += &table(&columns, &rows);
+        *out += &cards(&columns, &rows);
         *out += "<p>Numbers with slashes are pessimistic / realistic / optimistic.</p>\n";
         for note in &self.notes {
             put!(out, "<p class=\"warn\">{}</p>\n", escape(note));
