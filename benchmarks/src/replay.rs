@@ -192,7 +192,7 @@ fn trees(frames: &[Vec<u8>]) {
 
 /// Whole passes over the recording in turns, by the thread's own time; nanoseconds for one market frame.
 fn measure(effort: Effort, recorded: &Recorded, mut ours: impl FnMut(&Arc<[u8]>)) -> Vec<Figures> {
-    let rounds = if effort.quick { 9 } else { 41 };
+    let rounds = if effort.quick { 9 } else { 21 };
     let effort = Effort { rounds, ..effort };
     let repeated = |mut work: Box<dyn FnMut()>| Box::new(move |times| (0..times).for_each(|_| work()));
     let figures = race_on_processor(
