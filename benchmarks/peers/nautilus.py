@@ -91,7 +91,8 @@ class Follower(Strategy):
             _, number, row = self.deeds[self.at]
             self.at += 1
             if row is None:
-                if self.mine[number].is_open:
+                # Most cancels leave in the moment in which their order arrives.
+                if not self.mine[number].is_closed:
                     self.cancel_order(self.mine[number])
                 continue
             order = self.order_factory.limit(

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 /// A point in time.
-pub struct Clock {
+struct Clock {
     wall: Instant,
     on_processor_ns: Option<u64>,
 }
@@ -18,15 +18,36 @@ fn on_processor_ns() -> Option<u64> {
 }
 
 impl Clock {
-    pub fn start() -> Clock {
+    fn start() -> Clock {
         Clock { wall: Instant::now(), on_processor_ns: on_processor_ns() }
     }
 
     /// How long this thread has worked since.
-    pub fn elapsed(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         match (self.on_processor_ns, on_processor_ns()) {
             (Some(before), Some(now)) => Duration::from_nanos(now.saturating_sub(before)),
             _ => self.wall.elapsed(),
         }
+    }
+}
+
+/// Adds up the time of what is to be timed.
+#[derive(Default)]
+pub struct Watch {
+    spent: Duration,
+}
+
+impl Watch {
+    /// Does something, and counts how long that took.
+    pub fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let clock = Clock::start();
+        let result = work();
+        self.spent += clock.elapsed();
+        result
+    }
+
+    /// What has been counted.
+    pub fn spent(&self) -> Duration {
+        self.spent
     }
 }

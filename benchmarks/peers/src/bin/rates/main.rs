@@ -1,22 +1,25 @@
-//! Event rates of backtests: ours beside hftbacktest's. See benchmarks/README.md.
+//! Event rates of backtests: ours beside hftbacktest's and, with the feature `nautilus`, nautilus-backtest's. See benchmarks/README.md.
 
 mod clock;
 mod core;
 mod hft;
+#[cfg(feature = "nautilus")]
+mod nautilus;
 mod ours;
 mod script;
 mod stream;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::Result;
 use clap::Parser;
 
-use clock::Clock;
+use clock::Watch;
 use script::Outcome;
 
-/// Runs one synthetic stream through our backtest and the peer's, in turns, and prints ratios.
+/// Runs one synthetic stream through our backtest and the peers', in turns, and prints ratios.
 #[derive(Parser)]
 struct Arguments {
     /// Only contenders whose name holds one of these.
@@ -41,7 +44,7 @@ struct Arguments {
     check: bool,
 }
 
-type Work<'a> = Box<dyn Fn() -> Result<Outcome> + 'a>;
+type Work<'a> = Box<dyn Fn(&mut Watch) -> Result<Outcome> + 'a>;
 
 /// Somebody who runs the stream.
 struct Contender<'a> {
@@ -54,6 +57,11 @@ struct Contender<'a> {
 
 impl<'a> Contender<'a> {
     fn new(name: &'static str, work: impl Fn() -> Result<Outcome> + 'a) -> Contender<'a> {
+        Contender::with_own_watch(name, move |watch| watch.time(&work))
+    }
+
+    /// One that cannot be set up before its run, and lets only the run be timed.
+    fn with_own_watch(name: &'static str, work: impl Fn(&mut Watch) -> Result<Outcome> + 'a) -> Contender<'a> {
         Contender { name, work: Box::new(work), outcome: Outcome::default(), times: Vec::new() }
     }
 }
@@ -64,9 +72,20 @@ const BOTH: &str = "oddsmith: the same, both tokens told";
 const CORE: &str = "oddsmith: books and matching";
 const ROI: &str = "hftbacktest: ROIVector";
 const HASH: &str = "hftbacktest: HashMap";
+const BARE: &str = "nautilus: bare";
+const SCRIPTED: &str = "nautilus: with a strategy";
+const QUEUED: &str = "nautilus: strategy, queue positions";
 
 /// Whose rate must be at least so many times whose.
-const BARS: &[(&str, &str, f64)] = &[(CORE, ROI, 0.5), (WHOLE, ROI, 0.5)];
+const BARS: &[(&str, &str, f64)] = &[
+    (CORE, ROI, 0.5),
+    (WHOLE, ROI, 0.5),
+    (CORE, BARE, 4.0),
+    (CORE, QUEUED, 4.0),
+    (WHOLE, BARE, 4.0),
+    (WHOLE, SCRIPTED, 4.0),
+    (WHOLE, QUEUED, 4.0),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -85,7 +104,7 @@ fn go(arguments: &Arguments) -> Result<usize> {
     let dir = tempfile::tempdir()?;
     let whole = ours::Ours::write(&stream, false, &dir.path().join("yes"))?;
     let both = ours::Ours::write(&stream, true, &dir.path().join("both"))?;
-    let script = whole.script()?;
+    let script = Rc::new(whole.script()?);
     both.script()?;
     if let Some(dir) = &arguments.write {
         std::fs::create_dir_all(dir)?;
@@ -97,6 +116,8 @@ fn go(arguments: &Arguments) -> Result<usize> {
     let reel = whole.lay_out()?;
     let core = core::Core::new(&stream)?;
     let hft = hft::Peer::new(&stream);
+    #[cfg(feature = "nautilus")]
+    let nautilus = nautilus::Peer::new(&stream);
     let mut contenders = vec![
         Contender::new(WHOLE, || whole.run(Some(&reel))),
         Contender::new(FILE, || whole.run(None)),
@@ -104,6 +125,12 @@ fn go(arguments: &Arguments) -> Result<usize> {
         Contender::new(CORE, || Ok(core.run(&script))),
         Contender::new(ROI, || hft.run(&script, hft::Depth::RoiVector)),
         Contender::new(HASH, || hft.run(&script, hft::Depth::HashMap)),
+        #[cfg(feature = "nautilus")]
+        Contender::with_own_watch(BARE, |watch| nautilus.run(&script, nautilus::Scope::Bare, watch)),
+        #[cfg(feature = "nautilus")]
+        Contender::with_own_watch(SCRIPTED, |watch| nautilus.run(&script, nautilus::Scope::Strategy, watch)),
+        #[cfg(feature = "nautilus")]
+        Contender::with_own_watch(QUEUED, |watch| nautilus.run(&script, nautilus::Scope::Queue, watch)),
     ];
     let wanted = |name: &str| arguments.names.is_empty() || arguments.names.iter().any(|part| name.contains(part));
     contenders.retain(|contender| wanted(contender.name));
@@ -114,7 +141,7 @@ fn go(arguments: &Arguments) -> Result<usize> {
 
 fn race(contenders: &mut [Contender<'_>], rounds: usize, events: usize) -> Result<()> {
     for contender in contenders.iter_mut() {
-        (contender.work)()?;
+        (contender.work)(&mut Watch::default())?;
     }
     for round in 0..rounds {
         let mut order: Vec<usize> = (0..contenders.len()).collect();
@@ -123,9 +150,9 @@ fn race(contenders: &mut [Contender<'_>], rounds: usize, events: usize) -> Resul
         }
         for index in order {
             let contender = &mut contenders[index];
-            let clock = Clock::start();
-            contender.outcome = (contender.work)()?;
-            contender.times.push(clock.elapsed().as_nanos() as f64 / events as f64);
+            let mut watch = Watch::default();
+            contender.outcome = (contender.work)(&mut watch)?;
+            contender.times.push(watch.spent().as_nanos() as f64 / events as f64);
         }
     }
     Ok(())
