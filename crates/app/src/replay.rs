@@ -81,6 +81,9 @@ pub fn replay(dir: &Path, configure: impl Fn(&str) -> Result<String, Failure>) -
         }
     }
     let ending = reader.ending()?;
+    if replay.outcome.inputs == 0 {
+        return Err(Failure::Answer(format!("the journal in {} holds no input: nothing was run", dir.display())));
+    }
     replay.finish(&ending).map_err(|error| undecodable(reader.cursor().sequence, &error))?;
     Ok(replay.outcome)
 }

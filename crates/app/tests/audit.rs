@@ -271,3 +271,16 @@ fn holds_for_a_real_run_and_fails_on_every_altered_fill() {
         _ => Fate::Kept,
     });
 }
+
+#[test]
+fn a_journal_without_an_input_proves_nothing() {
+    let data = support::data();
+    let run = data.path().join("runs").join("00".repeat(16));
+    std::fs::create_dir_all(&run).expect("a folder");
+    std::fs::write(run.join("00000000.segment"), b"").expect("a file");
+    for command in ["audit", "replay"] {
+        let ran = support::oddsmith(data.path(), &[command, &run.to_string_lossy()]);
+        assert_eq!(ran.code, 1, "{command}: {ran:?}");
+        assert!(ran.err.contains("no input"), "{command}: {ran:?}");
+    }
+}

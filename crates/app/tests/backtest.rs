@@ -188,8 +188,11 @@ fn what_cannot_be_run_is_named() {
     let empty = dir.path().join("notes.txt");
     std::fs::write(&empty, "nothing\n").expect("a file");
     let empty = empty.to_string_lossy().into_owned();
+    let copy = dir.path().join("copy.jsonl").to_string_lossy().into_owned();
+    std::fs::copy(&file, &copy).expect("a copy");
     for (arguments, code, word) in [
         (vec!["backtest", empty.as_str()], 1, "no recording"),
+        (vec!["backtest", file.as_str(), copy.as_str()], 2, "the same recording"),
         (vec!["backtest", "missing.jsonl"], 2, "missing.jsonl"),
         (vec!["backtest", file.as_str(), "--strategies", "magic"], 2, "there is no strategy `magic`"),
         (vec!["backtest", file.as_str(), "--sweep", "engine.nothing=1,2"], 2, "unknown key"),

@@ -108,7 +108,17 @@ fn a_report_sums_to_the_ledger_and_its_page_needs_nothing_else() {
     let rows = |name: &str| fs::read_to_string(to.join(name)).expect(name).lines().count() as u64 - 1;
     assert_eq!((rows("fills.csv"), rows("attribution.csv")), (fills, lines.len() as u64));
     let log = fs::read_to_string(to.join("fills.csv")).expect("a table");
-    assert!(log.lines().next().is_some_and(|head| head.contains("inventory_after")), "{log}");
+    let head: Vec<&str> = log.lines().next().expect("a head").split(',').collect();
+    assert!(head.contains(&"inventory_after"), "{log}");
+    let mut tokens = std::collections::BTreeSet::new();
+    for row in log.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>()) {
+        let field = |name: &str| row[head.iter().position(|column| *column == name).expect("a column")];
+        let number = |name: &str| field(name).parse::<f64>().expect("a number");
+        // Price and size are those of the token that changed hands.
+        assert!((number("price") * number("size") - number("notional")).abs() < 2e-6, "{row:?}");
+        tokens.insert(field("token").to_owned());
+    }
+    assert!(!tokens.is_empty(), "{log}");
     // The orders are what a calibration takes in.
     let orders = to.join("orders.csv").to_string_lossy().into_owned();
     let found = object(&oddsmith(data.path(), &["calibrate", "--outcomes", &orders, "--json"]));

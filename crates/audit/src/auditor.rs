@@ -148,7 +148,7 @@ impl Auditor {
             totals.fees += account.fees;
         }
         let Findings { checks, violations, count, .. } = self.found;
-        Report { run_id, closed, holds: count == 0, checks, totals, violations, violation_count: count }
+        Report { run_id, closed, damage: None, holds: count == 0, checks, totals, violations, violation_count: count }
     }
 
     fn input(&mut self, input: &Input<'_>) {

@@ -56,6 +56,7 @@ pub fn audit(dir: &Path) -> Result<Report, AuditError> {
         auditor.record(&record).map_err(|source| AuditError::Codec { record: number, source })?;
     }
     let run = reader.run();
-    let closed = matches!(reader.ending()?, Ending::Sealed);
-    Ok(auditor.finish(run, closed))
+    let ending = reader.ending()?;
+    let damage = if let Ending::Torn(damage) = &ending { Some(damage.to_string()) } else { None };
+    Ok(Report { damage, ..auditor.finish(run, matches!(ending, Ending::Sealed)) })
 }

@@ -108,6 +108,8 @@ pub struct Report {
     pub run_id: RunId,
     /// Whether the journal was closed by its writer.
     pub closed: bool,
+    /// What is wrong with its end, if something is: what stood behind is not in here.
+    pub damage: Option<String>,
     /// Whether everything holds.
     pub holds: bool,
     /// How many checks of each rule were made.

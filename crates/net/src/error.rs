@@ -17,7 +17,7 @@ pub enum NetError {
     Encrypted(String),
     /// Not on this machine.
     #[error(
-        "`{0}` is not on this machine; paper and live trading are not built yet, so every other address is refused"
+        "`{0}` is not on this machine: connections that leave it have to be encrypted, which is not built yet, so every other address is refused"
     )]
     NotLoopback(String),
     /// The system's error.

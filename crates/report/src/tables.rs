@@ -5,10 +5,12 @@ use std::fmt::Write;
 use oddsmith_domain::OrderState;
 
 use crate::fills::HORIZONS_S;
+use crate::orders::yes_terms;
 use crate::report::Report;
 use crate::split::Split;
 
-/// The tables: each file's name and its text. The first line of each names the columns; amounts of money are exact, prices are those of YES.
+/// The tables: each file's name and its text. The first line of each names the columns; amounts of money are exact. A fill has the side and the
+/// price of its token, and beside them what that is for YES; other prices are those of YES.
 #[must_use]
 pub fn tables(report: &Report) -> Vec<(&'static str, String)> {
     vec![
@@ -70,28 +72,32 @@ fn inventory(report: &Report) -> String {
 fn fills(report: &Report) -> String {
     let horizons = HORIZONS_S.map(|s| format!("markout_{s}s"));
     let mut out = format!(
-        "time_ns,trade,order,instance,market,token,side,price,size,notional,fee,role,inventory_after,mid,waited_ns,undone,{},markout_settlement\n",
+        "time_ns,trade,order,instance,market,token,side,price,size,notional,fee,role,yes_side,yes_price,inventory_after,yes_mid,waited_ns,undone,{},markout_settlement\n",
         horizons.join(",")
     );
+    let decimals = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
     for fill in &report.fills {
-        let markouts = fill.markouts.map(or_empty);
+        let markouts = fill.markouts.map(decimals);
+        let (side, price) = yes_terms(fill.token, fill.side, fill.price);
         line!(
             out,
-            "{},{},{},{},{},{:?},{},{},{},{},{},{},{},{},{},{},{}",
+            "{},{},{},{},{},{:?},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             fill.at_ns,
             fill.trade,
             fill.order,
             field(report.name(fill.instance)),
             field(report.slug(fill.market)),
             fill.token,
-            fill.side.as_str(),
-            fill.price,
+            side.as_str(),
+            price,
             fill.size,
             fill.notional,
             fill.fee,
             if fill.taker { "taker" } else { "maker" },
+            fill.side.as_str(),
+            fill.price,
             fill.held,
-            or_empty(fill.mid),
+            decimals(fill.mid),
             or_empty(fill.waited_ns),
             fill.undone,
             markouts.join(",")

@@ -45,6 +45,14 @@ impl Identity {
         let mut inputs = Vec::new();
         for (path, form) in recordings {
             let sha256 = if path.is_dir() { hashed_directory(path)? } else { hashed(path)? };
+            let again = inputs.iter().find(|known: &&Hashed| known.sha256 == sha256);
+            if let Some(Hashed { path: known, .. }) = again {
+                return Err(Failure::Usage(format!(
+                    "{} and {} are the same recording: every trade would count twice, give it once",
+                    known.display(),
+                    path.display()
+                )));
+            }
             inputs.push(Hashed { path: path.clone(), form: *form, sha256 });
         }
         let program = hash::program().to_owned();
@@ -65,7 +73,8 @@ fn hashed_directory(dir: &Path) -> Result<String, Failure> {
         .map_err(failed)?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.is_file())
+        // A report of the run may lie beside its journal.
+        .filter(|path| path.is_file() && path.to_string_lossy().contains(".segment"))
         .collect();
     files.sort();
     let mut all = Sha256::new();

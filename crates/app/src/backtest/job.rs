@@ -55,7 +55,8 @@ pub fn carry_out(job: &Job<'_>, counter: &Counter) -> Result<(Done, Option<Recor
     match ended {
         Ok(()) => {
             let (seconds, entries) = (began.elapsed().as_secs_f64(), counter.count());
-            let done = Done { sessions: steps.sessions, seconds, entries, equity: Vec::new(), page: None };
+            let done =
+                Done { sessions: steps.sessions, seconds, entries, equity: Vec::new(), page: None, mostly: None };
             Ok((done, steps.record))
         }
         Err(error @ (TrialError::Tape(_) | TrialError::Verify(_) | TrialError::Certificate { .. })) => {

@@ -48,6 +48,7 @@ struct Outcome {
     sessions: Vec<store::Session>,
     equity: Vec<(f64, f64)>,
     page: Option<PathBuf>,
+    mostly: Option<String>,
 }
 
 /// How much was read, and how fast.
@@ -179,7 +180,7 @@ fn carry_out(
                             progress.done(&format!("{at} of {of}: {name}, {:.1} s", done.seconds));
                             let outcome = all.0.entry((task.cell, task.assumption)).or_default();
                             outcome.sessions.extend(done.sessions);
-                            (outcome.equity, outcome.page) = (done.equity, done.page);
+                            (outcome.equity, outcome.page, outcome.mostly) = (done.equity, done.page, done.mostly);
                         }
                         Err(failure) => {
                             failed.store(true, Ordering::Relaxed);
@@ -233,8 +234,7 @@ fn one(
     };
     let (mut done, record) = job::carry_out(&job, &progress.counter())?;
     if let Some(record) = record.filter(|_| plan.windows.is_empty()) {
-        let (page, equity) = overview::page_of(cell, task.assumption, record, store)?;
-        (done.page, done.equity) = (Some(page), equity);
+        overview::page_of(cell, task.assumption, record, store, &mut done)?;
     }
     store.keep(&task.name, &done)?;
     Ok(done)

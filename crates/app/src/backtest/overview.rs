@@ -1,6 +1,6 @@
 //! What a backtest leaves for people to read: a page over all trials, a page for each of them, and the same as JSON and tables.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oddsmith_backtest::trial::{Assumption, Measured, Stretch};
 use oddsmith_domain::Time;
@@ -9,7 +9,7 @@ use oddsmith_report::overview::{After, Interval, Outcome, Overview, Range, Sourc
 use oddsmith_report::{Identity, Record, Report, page};
 
 use super::plan::{Cell, Plan};
-use super::store::Store;
+use super::store::{Done, Store};
 use super::{Results, identity, tell};
 use crate::failure::Failure;
 
@@ -20,7 +20,7 @@ const POINTS: usize = 200;
 /// How many markets are named in a sentence.
 const NAMED: usize = 5;
 
-/// Makes the page of a trial; its name, and the line of its profit.
+/// Makes the page of a trial, and notes what the overview says of it.
 ///
 /// # Errors
 /// [`Failure`] when it cannot be written.
@@ -29,7 +29,8 @@ pub fn page_of(
     assumption: Assumption,
     record: Record,
     store: &Store,
-) -> Result<(PathBuf, Vec<(f64, f64)>), Failure> {
+    done: &mut Done,
+) -> Result<(), Failure> {
     let identity = Identity {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: format!("Backtest of {}, {}", cell.title(), assumption.name()),
@@ -39,8 +40,22 @@ pub fn page_of(
     let report = Report::new(record, identity);
     let name = Path::new("pages").join(format!("{}-{}.html", file_name(&cell.name()), assumption.name()));
     store.write(&name, &page(&report))?;
-    let equity = report.equity.points(POINTS).into_iter().map(|(at, profit)| (at - report.began_s, profit)).collect();
-    Ok((name, equity))
+    let points = report.equity.points(POINTS).into_iter();
+    done.equity = points.map(|(at, profit)| (at - report.began_s, profit)).collect();
+    done.mostly = report.wishes.iter().max_by(|a, b| a.share.total_cmp(&b.share)).map(|wish| {
+        format!(
+            "{:.0} % of the time it wanted to {} ({})",
+            100.0 * wish.share,
+            verb(&wish.mode),
+            wish.reasons.join(", ")
+        )
+    });
+    done.page = Some(name);
+    Ok(())
+}
+
+fn verb(mode: &str) -> &str {
+    if mode == "stop" { "have no order" } else { "quote" }
 }
 
 /// A configuration's name as a file may have it.
@@ -201,7 +216,9 @@ fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         plan.left_out.iter().map(|(strategy, why)| format!("{strategy} was not run: it {why}.")).collect();
     for (at, cell) in plan.cells.iter().enumerate() {
         if tell::totals(results, at, None).iter().all(|(_, total)| total.orders == 0) {
-            out.push(format!("{} placed no order: nothing is known of it.", cell.title()));
+            let mostly = results.get(&(at, Assumption::Realistic)).and_then(|told| told.mostly.as_deref());
+            let mostly = mostly.map_or_else(|| "nothing is known of it".to_owned(), str::to_owned);
+            out.push(format!("{} placed no order: {mostly}.", cell.title()));
         }
     }
     let survey = &plan.survey;

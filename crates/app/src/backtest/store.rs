@@ -40,6 +40,8 @@ pub struct Done {
     pub equity: Vec<(f64, f64)>,
     /// Its page, as seen from the folder of the results; `None` if none was made.
     pub page: Option<PathBuf>,
+    /// What it wanted for most of the time, and why.
+    pub mostly: Option<String>,
 }
 
 /// Where the jobs of one backtest keep their results.

@@ -13,6 +13,9 @@ pub fn run(run: &Run, json: bool) -> Result<(), Failure> {
         AuditError::Read(error) => error.into(),
         AuditError::Codec { .. } => Failure::Answer(error.to_string()),
     })?;
+    if report.totals.inputs == 0 {
+        return Err(Failure::Answer(format!("the journal in {} holds no input: nothing is proven", run.dir.display())));
+    }
     let text = if json {
         serde_json::to_string(&report).map_err(|error| Failure::Running(error.to_string()))? + "\n"
     } else {
@@ -46,7 +49,9 @@ fn told(report: &Report) -> String {
     for (rule, count) in &report.checks {
         out += &format!("  {rule:<20}{count:>10} checks\n");
     }
-    if !report.closed {
+    if let Some(damage) = &report.damage {
+        out += &format!("note: what stood behind is lost: {damage}\n");
+    } else if !report.closed {
         out += "note: the run was not closed: it still works, or was killed\n";
     }
     if report.holds {

@@ -165,7 +165,14 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    fs::write(path, text).map_err(failed)
+    // What was there stays until the new text is whole.
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = Path::new(&name);
+    fs::write(new, text).and_then(|()| fs::rename(new, path)).map_err(|error| {
+        let _ = fs::remove_file(new);
+        failed(error)
+    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -73,7 +73,7 @@ fn banner(config: &Config, plan: &LivePlan) -> String {
     }
     if let Some(paper) = &plan.paper {
         let (model, n) = paper.queue.name();
-        let n = n.map_or_else(String::new, |n| format!(" {n}"));
+        let n = n.map_or_else(String::new, |n| format!(", n = {n}"));
         return format!("paper: books from {venue}, orders to a venue that exists on paper (queue model {model}{n})\n");
     }
     format!(
