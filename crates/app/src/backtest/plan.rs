@@ -95,10 +95,9 @@ impl Plan {
             None => Vec::new(),
             Some((train, test)) => walk_forward(&survey.sessions, duration_ns(train), duration_ns(test)),
         };
-        let trials: Vec<String> = cells.iter().map(Cell::name).collect();
         let asked = json!({
             "engine": config.engine, "assumptions": assumptions, "limits": limits, "paper": format!("{paper:?}"),
-            "windows": windows, "trials": trials,
+            "windows": windows,
         });
         let identity = Identity::of(&recordings, &asked)?;
         let material = Material { recordings, assumptions, limits, holes: survey.holes.clone() };
