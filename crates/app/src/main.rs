@@ -28,6 +28,7 @@ mod recorded;
 mod replay;
 mod retention;
 mod time;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -74,7 +74,9 @@ fn hashed_directory(dir: &Path) -> Result<String, Failure> {
         .flatten()
         .map(|entry| entry.path())
         // A report of the run may lie beside its journal.
-        .filter(|path| path.is_file() && path.to_string_lossy().contains(".segment"))
+        .filter(|path| {
+            path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().contains(".segment"))
+        })
         .collect();
     files.sort();
     let mut all = Sha256::new();

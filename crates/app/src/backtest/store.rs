@@ -7,6 +7,7 @@ use oddsmith_backtest::trial::{Measured, Stretch};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::whole;
 
 /// One session of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,21 +74,13 @@ impl Store {
 
     /// Writes a file of the results, by its path as seen from their folder.
     pub fn write(&self, name: &Path, text: &str) -> Result<(), Failure> {
-        let path = self.dir.join(name);
-        let folder = path.parent().unwrap_or(&self.dir);
-        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
-        written.map_err(|error| Failure::Running(format!("cannot write {}: {error}", path.display())))
+        whole::write(&self.dir.join(name), text.as_bytes())
     }
 
     /// Keeps what a job came to. It is there whole or not at all.
     pub fn keep(&self, job: &str, done: &Done) -> Result<(), Failure> {
-        let path = self.path(job);
-        let fresh = path.with_extension("new");
-        let written = serde_json::to_vec_pretty(done)
-            .map_err(std::io::Error::from)
-            .and_then(|text| fs::write(&fresh, text))
-            .and_then(|()| fs::rename(&fresh, &path));
-        written.map_err(|error| Failure::Running(format!("cannot write {}: {error}", path.display())))
+        let text = serde_json::to_vec_pretty(done).map_err(|error| Failure::Running(error.to_string()))?;
+        whole::write(&self.path(job), &text)
     }
 
     fn path(&self, job: &str) -> PathBuf {

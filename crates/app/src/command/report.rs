@@ -10,6 +10,7 @@ use oddsmith_report::{Comparison, Identity, Joined, Record, RecordError, Report,
 
 use crate::data::{DataDir, Run};
 use crate::failure::Failure;
+use crate::whole;
 
 /// What to report.
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ pub fn report(data: &DataDir, arguments: &ReportArguments) -> Result<(), Failure
     let report = if arguments.chain { gather_chain(data, &run)? } else { gather(data, &run)? };
     if let Some(dir) = &arguments.csv {
         for (name, text) in tables(&report) {
-            write(&dir.join(name), &text)?;
+            whole::write(&dir.join(name), text.as_bytes())?;
         }
     }
     if arguments.json {
@@ -154,25 +155,10 @@ fn put(wanted: Option<&Path>, usual: &Path, page: &str) -> Result<(), Failure> {
         Some(path) if path == Path::new("-") => print(page),
         path => {
             let path = path.unwrap_or(usual);
-            write(path, page)?;
+            whole::write(path, page.as_bytes())?;
             print(&format!("{}\n", path.display()))
         }
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::Running(format!("cannot write {}: {error}", path.display()));
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    // What was there stays until the new text is whole.
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = Path::new(&name);
-    fs::write(new, text).and_then(|()| fs::rename(new, path)).map_err(|error| {
-        let _ = fs::remove_file(new);
-        failed(error)
-    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {
